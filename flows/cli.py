@@ -1,0 +1,203 @@
+"""The command line."""
+
+import contextlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from methods.errors import BadSetting, WeightsmithError
+
+output = Console()
+
+EXAMPLES = {
+    "run": """
+        weightsmith run parameter_diffusion --preset smoke
+        weightsmith run parameter_diffusion --set samples=50 --set strategy.rows=100
+        weightsmith run parameter_diffusion --preset cifar10_small --set data.source=parquet:PATH""",
+    "nightly": """
+        weightsmith nightly
+        weightsmith nightly --preset smoke --home /tmp/try""",
+    "show": """
+        weightsmith show parameter_diffusion --preset paper
+        weightsmith show parameter_diffusion --preset digits --set samples=50""",
+    "verify": """
+        weightsmith verify .weightsmith/store/snapshots/KEY""",
+    "report": """
+        weightsmith report
+        weightsmith report .weightsmith/runs/RUN_ID""",
+    "ui": """
+        weightsmith ui --port 5001""",
+}
+
+
+def examples(name: str) -> str:
+    """click keeps the lines of a block that starts with \\b as they are."""
+    lines = "\n".join("  " + line.strip() for line in EXAMPLES[name].strip().splitlines())
+    return f"\b\nExamples:\n{lines}"
+
+
+home_option = click.option(
+    "--home", type=click.Path(path_type=Path), envvar="WEIGHTSMITH_HOME", help="Everything is written below it."
+)
+preset_option = click.option("--preset", default="digits", show_default=True, help="Which numbers to start from.")
+set_option = click.option("--set", "changes", multiple=True, metavar="PATH.TO.FIELD=VALUE", help="Change one field.")
+seed_option = click.option("--seed", type=click.IntRange(min=0), help="Of the generators and their samples.")
+fresh_option = click.option("--fresh", is_flag=True, help="Use nothing that earlier runs have committed.")
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """An expected error is one message: exit code 2 where the user's input is at fault, 1 where the run is."""
+    try:
+        yield
+    except WeightsmithError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2 if isinstance(error, BadSetting) else 1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(importlib.metadata.version("weightsmith"))
+def main() -> None:
+    """Forges neural-network weights and puts them to the test."""
+
+
+@main.command(epilog=examples("run"))
+@click.argument("study")
+@preset_option
+@set_option
+@seed_option
+@home_option
+@fresh_option
+def run(study: str, preset: str, changes: tuple[str, ...], seed: int | None, home: Path | None, fresh: bool) -> None:
+    """Run STUDY, or go on with it where an earlier run was interrupted."""
+    from flows.studies import resolve
+
+    with told():
+        configuration = resolve(study, preset, changes, seed=seed)
+        with prefect_below(home):
+            from flows.nightly import FLOWS
+            from flows.running import Order
+
+            finish(FLOWS[study](configuration, Order(home=str(home) if home else None, fresh=fresh)))
+
+
+@main.command(epilog=examples("nightly"))
+@preset_option
+@click.option("--seed", type=click.IntRange(min=0), help="In place of the one that rotates with the date.")
+@home_option
+@fresh_option
+def nightly(preset: str, seed: int | None, home: Path | None, fresh: bool) -> None:
+    """Run every study that takes part in the nightly."""
+    from flows.studies import KINDS, resolve
+
+    with told():
+        for study in [name for name, kind in KINDS.items() if preset in kind.preset_functions()] or KINDS:
+            resolve(study, preset)
+        with prefect_below(home):
+            from flows.nightly import nightly as flow
+            from flows.running import Order
+
+            finish(flow(preset, None, seed, Order(home=str(home) if home else None, fresh=fresh)))
+
+
+@contextlib.contextmanager
+def prefect_below(home: Path | None) -> Iterator[None]:
+    """Prefect's settings; they must be there before it is imported."""
+    from flows.places import home_folder
+    from flows.prefect_home import prepare
+
+    prepare(home_folder(str(home) if home else None))
+    yield
+
+
+def finish(folder: str) -> None:
+    """The table of a run, and where to find the rest."""
+    from storage.tracking import tracking_uri
+    from tasks.report.table import render
+
+    path = Path(folder)
+    summary = json.loads((path / "summary.json").read_text())
+    children = [path / each["path"] for each in summary.get("studies", {}).values()]
+    for child in children:
+        output.print(render(json.loads((child / "summary.json").read_text())))
+    output.print(render(summary))
+    home = next(parent.parent for parent in path.parents if parent.name == "runs")
+    output.print(f"report  {path / 'report.html'}\nMLflow  {tracking_uri(home)}", highlight=False, soft_wrap=True)
+
+
+@main.command()
+def studies() -> None:
+    """List the studies and their presets."""
+    from flows.studies import KINDS
+
+    for name, kind in KINDS.items():
+        output.print(f"[bold]{name}[/]")
+        for preset, function in kind.preset_functions().items():
+            output.print(f"  {preset:<15} {(function.__doc__ or '').splitlines()[0]}", highlight=False)
+
+
+@main.command(epilog=examples("show"))
+@click.argument("study")
+@preset_option
+@set_option
+@seed_option
+def show(study: str, preset: str, changes: tuple[str, ...], seed: int | None) -> None:
+    """Print the whole configuration of a preset of STUDY as JSON."""
+    from flows.studies import as_json, resolve
+
+    with told():
+        click.echo(json.dumps(as_json(resolve(study, preset, changes, seed=seed)), indent=2))
+
+
+@main.command(epilog=examples("verify"))
+@click.argument("path")
+def verify(path: str) -> None:
+    """Check every hash of the snapshot set in the folder PATH."""
+    from storage.verification import verify as check
+
+    with told():
+        findings = check(path)
+        output.print(findings.render() if hasattr(findings, "render") else findings)
+
+
+@main.command(epilog=examples("report"))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@home_option
+def report(run: Path | None, home: Path | None) -> None:
+    """Build the page of RUN (a folder; by default the newest run) again, and print its table."""
+    from flows.places import home_folder
+    from tasks.report.page import build
+
+    with told():
+        folder = (run or home_folder(str(home) if home else None) / "runs" / "latest").resolve()
+        build(folder)
+        finish(str(folder))
+
+
+@main.command(epilog=examples("ui"))
+@home_option
+@click.option("--port", default=5000, show_default=True)
+def ui(home: Path | None, port: int) -> None:
+    """Open MLflow on the home folder, until Ctrl-C."""
+    from flows.places import home_folder
+    from storage.tracking import ui_command
+
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(subprocess.call(ui_command(home_folder(str(home) if home else None), port)))
+
+
+@main.command()
+@home_option
+def doctor(home: Path | None) -> None:
+    """Check versions, devices, Ray, Prefect, MLflow, data and disk."""
+    from flows.doctor import examine
+    from flows.places import home_folder
+
+    if not examine(home_folder(str(home) if home else None), output):
+        sys.exit(1)

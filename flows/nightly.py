@@ -1,0 +1,79 @@
+"""The nightly: every study whose preset takes part, one after the other, in one folder with one report."""
+
+import dataclasses
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.parameter_diffusion import parameter_diffusion
+from flows.running import Order, common_keys, point_latest
+from flows.studies import KINDS, Study, resolve
+from methods.errors import WeightsmithError
+from storage.formats import publish_json
+from storage.lock import home_lock
+from tasks.publish import report
+from tasks.run import Run, digest
+
+FLOWS = {"parameter_diffusion": parameter_diffusion}
+
+
+@flow(name="nightly")
+def nightly(
+    preset: str = "digits",
+    settings: dict[str, list[str]] | None = None,
+    seed: int | None = None,
+    order: Order = Order(fresh=True),
+) -> str:
+    """Runs the studies that have `preset`; returns the folder. A study that fails does not stop the others.
+
+    settings: per study, changes as `path.to.field=value`. seed: in place of the one that rotates with the date.
+    """
+    started = datetime.now(UTC)
+    studies = tonight(preset, settings or {}, rotating_seed(started) if seed is None else seed)
+    home = order.folder
+    key = digest([preset, {name: dataclasses.asdict(study) for name, study in studies.items()}])[:4]
+    run_id = f"{started:%Y%m%d-%H%M%S}-nightly-{preset}-{key}"
+    first = next(iter(studies.values()))
+    run = Run(home=str(home), run_id=run_id, preset=preset, seed=first.seed)
+    done: dict[str, dict[str, Any]] = {}
+    with home_lock(home):
+        for name, study in studies.items():
+            began = time.monotonic()
+            state = "completed"
+            try:
+                FLOWS[name](study, dataclasses.replace(order, parent=run_id))
+            except WeightsmithError:
+                state = "failed"
+            done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
+        publish_json(run.folder / "config.json", {name: dataclasses.asdict(study) for name, study in studies.items()})
+        seconds = {name: each["seconds"] for name, each in done.items()}
+        summary = common_keys(run, first, started, seconds) | {"study": "nightly", "studies": done}
+        publish_json(run.folder / "summary.json", summary)
+        point_latest(run)
+        report(str(run.folder))
+    if failed := [name for name, each in done.items() if each["state"] == "failed"]:
+        raise WeightsmithError(
+            problem=f"the nightly's {', '.join(failed)} failed; the others are complete",
+            remedy=f"read {Path(run.folder) / 'report.html'}",
+        )
+    return str(run.folder)
+
+
+def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[str, Study]:
+    """The studies that take part: one fixed seed, for comparison between nights, and one that rotates with the date."""
+    taking_part = [name for name, kind in KINDS.items() if preset in kind.preset_functions()]
+    if not taking_part:
+        taking_part = list(KINDS)[:1]  # resolving it says which presets there are
+    studies = {}
+    for name in taking_part:
+        study = resolve(name, preset, settings.get(name, ()))
+        studies[name] = dataclasses.replace(study, seeds=(0, rotating), seed=rotating)
+    return studies
+
+
+def rotating_seed(moment: datetime) -> int:
+    """The date as a number, 20260131."""
+    return int(f"{moment:%Y%m%d}")

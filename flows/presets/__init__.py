@@ -1,0 +1,1 @@
+"""Presets: which numbers made a figure. One module per study, one function per preset; its docstring says cost and result."""

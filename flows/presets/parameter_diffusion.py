@@ -1,0 +1,140 @@
+"""Presets of `parameter_diffusion`."""
+
+from flows.configuration import ParameterDiffusion
+from methods.collection.strategy import LastPhase, Training
+from methods.generation.autoencoding import AutoencoderTraining
+from methods.generation.latent_ddpm import Diffusion, Sampling
+from models import CifarResNet
+from models.autoencoder import Conv1dAutoencoder
+from models.denoiser import Conv1dUnet
+from storage.datasets import Data
+from tasks.generators import LatentDdpm
+from tasks.resources import Resources
+
+LAST_NORMS = ("layer4.1.bn1.*", "layer4.1.bn2.*")
+LAST_NORMS_AND_HEAD = (*LAST_NORMS, "linear.*")
+
+
+def smoke() -> ParameterDiffusion:
+    """Every stage once, on 500 digits and a narrow network: under 30 s on one core. Its accuracies mean nothing."""
+    return ParameterDiffusion(
+        preset="smoke",
+        data=Data(source="digits", train_limit=400, test_limit=100),
+        network=CifarResNet(depth=18, width=4),
+        strategy=LastPhase(
+            keep=LAST_NORMS_AND_HEAD,
+            first=Training(epochs=2, learning_rate=0.05, batch_size=64),
+            then=Training(epochs=5, learning_rate=0.02, batch_size=64),
+            rows=20,
+        ),
+        generator=LatentDdpm(
+            autoencoder=Conv1dAutoencoder(latent=16),
+            denoiser=Conv1dUnet(channels=(8, 16)),
+            autoencoding=AutoencoderTraining(steps=60),
+            diffusion=Diffusion(steps=40, batch_size=16),
+            sampling=Sampling(steps=5),
+        ),
+        samples=8,
+    )
+
+
+def digits() -> ParameterDiffusion:
+    """Handwritten digits, CIFAR ResNet-18 of width 16, last norms and head (1,802 numbers), two networks."""
+    return ParameterDiffusion(
+        preset="digits",
+        data=Data(source="digits", validation=0.2),
+        network=CifarResNet(depth=18, width=16),
+        strategy=LastPhase(
+            keep=LAST_NORMS_AND_HEAD,
+            first=Training(epochs=8, learning_rate=0.1, batch_size=64, schedule="one_cycle"),
+            then=Training(epochs=200, learning_rate=0.1, batch_size=32),
+            rows=200,
+        ),
+        generator=LatentDdpm(
+            autoencoder=Conv1dAutoencoder(latent=32),
+            denoiser=Conv1dUnet(channels=(16, 32, 32)),
+            autoencoding=AutoencoderTraining(steps=600),
+            diffusion=Diffusion(steps=1000),
+        ),
+        seeds=(0, 1),
+    )
+
+
+def cifar10_small() -> ParameterDiffusion:
+    """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), width 16, last norms and head (1,802 numbers)."""
+    return ParameterDiffusion(
+        preset="cifar10_small",
+        data=Data(source="parquet:cifar10", crop_padding=4, flip=True),
+        network=CifarResNet(depth=18, width=16),
+        strategy=LastPhase(
+            keep=LAST_NORMS_AND_HEAD,
+            first=Training(epochs=8, learning_rate=0.2, batch_size=128, schedule="one_cycle"),
+            then=Training(epochs=40, learning_rate=0.05, batch_size=128),
+            rows=200,
+            views=4,
+        ),
+        generator=LatentDdpm(
+            autoencoder=Conv1dAutoencoder(latent=32),
+            denoiser=Conv1dUnet(channels=(16, 32, 32)),
+            autoencoding=AutoencoderTraining(steps=1500),
+            diffusion=Diffusion(steps=4000),
+        ),
+        resources=Resources(cache_gib=4.0),
+    )
+
+
+def cifar10() -> ParameterDiffusion:
+    """CIFAR-10 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU."""
+    return _published(Data(source="cifar10", crop_padding=4, flip=True), epochs=100, preset="cifar10")
+
+
+def cifar100() -> ParameterDiffusion:
+    """CIFAR-100 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU."""
+    return _published(Data(source="cifar100", crop_padding=4, flip=True), epochs=200, preset="cifar100")
+
+
+def _published(data: Data, *, epochs: int, preset: str) -> ParameterDiffusion:
+    return ParameterDiffusion(
+        preset=preset,
+        data=data,
+        network=CifarResNet(depth=18, width=64),
+        strategy=LastPhase(
+            keep=LAST_NORMS,
+            first=Training(epochs=epochs, learning_rate=0.1, batch_size=128, schedule="steps"),
+            then=Training(epochs=200, learning_rate=0.01, batch_size=128),
+            rows=200,
+            views=8,
+        ),
+        generator=LatentDdpm(
+            autoencoder=Conv1dAutoencoder(channels=(16, 32, 32), latent=64),
+            denoiser=Conv1dUnet(channels=(32, 64, 64)),
+            autoencoding=AutoencoderTraining(steps=4000),
+            diffusion=Diffusion(steps=10_000, ema=0.999),
+        ),
+        seeds=(0, 1, 2),
+        resources=Resources(cache_gib=64.0),
+    )
+
+
+def paper() -> ParameterDiffusion:
+    """The published settings on CIFAR-100 (arXiv 2402.13144): one network, 200 + 200 epochs, DDPM sampling in 1,000 steps."""
+    return ParameterDiffusion(
+        preset="paper",
+        data=Data(source="cifar100", crop_padding=4, flip=True),
+        network=CifarResNet(depth=18, width=64),
+        strategy=LastPhase(
+            keep=LAST_NORMS,
+            first=Training(epochs=200, learning_rate=0.1, batch_size=128, schedule="steps"),
+            then=Training(epochs=200, learning_rate=0.1, batch_size=128),
+            rows=200,
+            views=8,
+        ),
+        generator=LatentDdpm(
+            autoencoder=Conv1dAutoencoder(channels=(16, 32, 32), latent=128),
+            denoiser=Conv1dUnet(channels=(64, 128, 128)),
+            autoencoding=AutoencoderTraining(steps=30_000, batch_size=200, learning_rate=1e-3, latent_noise=0.5),
+            diffusion=Diffusion(steps=30_000, batch_size=200, learning_rate=1e-3, ema=0.9999),
+            sampling=Sampling(kind="ddpm"),
+        ),
+        resources=Resources(gpu_share=1.0, cache_gib=64.0),
+    )

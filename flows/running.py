@@ -1,0 +1,145 @@
+"""What surrounds every study: its run and folder, the lock on HOME, workers, progress, and what becomes of an error."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.places import home_folder
+from flows.prefect_home import end_orphans
+from flows.progress import Display, displayed
+from flows.studies import Study, as_json
+from methods.errors import GateFailed, WeightsmithError
+from storage import datasets
+from storage.datasets import Splits
+from storage.formats import publish_json
+from storage.lock import home_lock
+from tasks.environment import environment
+from tasks.pool import Pool, ray_pool
+from tasks.publish import artifact, report, track
+from tasks.run import Run, digest
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How to run a study, which decides none of its numbers.
+
+    home: None stands for WEIGHTSMITH_HOME, or `.weightsmith`. fresh: nothing that earlier runs have committed is used.
+    parent: run id of the nightly that this run belongs to.
+    """
+
+    home: str | None = None
+    fresh: bool = False
+    parent: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return home_folder(self.home)
+
+
+@dataclasses.dataclass(slots=True)
+class Workplace:
+    """What a study works with while it runs."""
+
+    run: Run
+    study: Study
+    splits: Splits
+    pool: Pool
+    display: Display
+    started: datetime
+
+    def publish(self, summary: dict[str, Any], details: dict[str, Any]) -> str:
+        """Writes the run's files, the report, and the MLflow entry; returns the folder."""
+        folder = self.run.folder
+        publish_json(folder / "details.json", details)
+        publish_json(folder / "summary.json", self.common() | {"state": "completed", "error": None} | summary)
+        point_latest(self.run)
+        report(str(folder))
+        track(str(folder), self.run.home, self.run.parent or None)
+        artifact(str(folder))
+        return str(folder)
+
+    def common(self) -> dict[str, Any]:
+        return common_keys(self.run, self.study, self.started, self.display.seconds)
+
+
+def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, float]) -> dict[str, Any]:
+    """The keys that every summary has."""
+    return {
+        "study": study.study,
+        "preset": study.preset,
+        "run_id": run.run_id,
+        "seed": study.seed,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
+        "environment": environment(study.resources.torch_device()),
+        "config_hash": digest(as_json(study)),
+    }
+
+
+@contextlib.contextmanager
+def study_run(study: Study, order: Order) -> Iterator[Workplace]:
+    """A workplace for one study. An expected error leaves a folder whose summary and report say what went wrong."""
+    started = datetime.now(UTC)
+    home = order.folder
+    with contextlib.ExitStack() as stack:
+        if not order.parent:
+            stack.enter_context(home_lock(home))
+            end_orphans()
+        run = open_run(study, order, started)
+        display = stack.enter_context(displayed(f"{study.study} {study.preset}"))
+        publish_json(run.folder / "config.json", as_json(study))
+        try:
+            with display.stage("data", 1, 0):
+                splits = datasets.load(study.data, home=home)
+            pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
+            yield Workplace(run, study, splits, pool, display, started)
+        except WeightsmithError as error:
+            failed = {"state": "failed", "error": str(error), "verdict": f"The run failed: {error.problem}"}
+            if isinstance(error, GateFailed):
+                gate = {"value": error.value, "limit": error.limit, "passed": False, "meaning": error.problem}
+                failed["gates"] = {error.gate: gate}
+            publish_json(run.folder / "summary.json", common_keys(run, study, started, display.seconds) | failed)
+            point_latest(run)
+            report(str(run.folder))
+            raise
+
+
+def open_run(study: Study, order: Order, started: datetime) -> Run:
+    """A new run, or the one of the same configuration that was interrupted (its folder has no summary yet)."""
+    home = order.folder
+    configuration = as_json(study)
+    if order.parent:
+        run_id = f"{order.parent}-{study.study}"
+    else:
+        run_id = (None if order.fresh else unfinished(home, configuration)) or new_run_id(study, started)
+    salt = (order.parent or run_id) if order.fresh else ""
+    return Run(home=str(home), run_id=run_id, preset=study.preset, seed=study.seed, salt=salt, parent=order.parent)
+
+
+def new_run_id(study: Study, started: datetime) -> str:
+    return f"{started:%Y%m%d-%H%M%S}-{study.study}-{study.preset}-{digest([as_json(study), time.time_ns()])[:4]}"
+
+
+def unfinished(home: Path, configuration: dict[str, Any]) -> str | None:
+    """Nobody else can be working on it: the lock on HOME is ours."""
+    for path in sorted(home.glob("runs/*/config.json"), reverse=True):
+        if not (path.parent / "summary.json").exists() and json.loads(path.read_text()) == configuration:
+            return path.parent.name
+    return None
+
+
+def point_latest(run: Run) -> None:
+    """HOME/runs/latest leads to the newest run."""
+    if run.parent:
+        return
+    link = Path(run.home) / "runs" / "latest"
+    aside = link.with_name(f".latest-{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(run.run_id)
+    aside.replace(link)

@@ -1,0 +1,111 @@
+"""The studies there are, their presets, and how a command line becomes a configuration."""
+
+import dataclasses
+import difflib
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from flows.configuration import ParameterDiffusion
+from flows.presets import parameter_diffusion as parameter_diffusion_presets
+from methods.errors import BadSetting
+
+Study = ParameterDiffusion
+"""The configuration of any study."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """A study's configuration type and the module of its presets."""
+
+    configuration: type[Study]
+    presets: ModuleType
+
+    def preset_functions(self) -> dict[str, Callable[[], Study]]:
+        found = inspect.getmembers(self.presets, inspect.isfunction)
+        own = {name: f for name, f in found if f.__module__ == self.presets.__name__ and not name.startswith("_")}
+        return dict(sorted(own.items(), key=lambda item: inspect.getsourcelines(item[1])[1]))
+
+
+KINDS = {"parameter_diffusion": Kind(ParameterDiffusion, parameter_diffusion_presets)}
+
+
+def kind_of(study: str) -> Kind:
+    return KINDS[_one_of(study, KINDS, "study")]
+
+
+def resolve(study: str, preset: str, changes: Sequence[str] = (), *, seed: int | None = None) -> Study:
+    """The configuration of a preset with `path.to.field=value` changes. Raises `BadSetting`."""
+    kind = kind_of(study)
+    functions = kind.preset_functions()
+    values = as_json(functions[_one_of(preset, functions, f"preset of {study}")]())
+    if seed is not None:
+        values["seed"] = seed
+    for change in changes:
+        _change(values, change)
+    try:
+        return TypeAdapter(kind.configuration).validate_python(values)
+    except ValidationError as error:
+        raise BadSetting(
+            problem="\n".join(_explain(each, values) for each in error.errors()),
+            remedy=f"`weightsmith show {study} --preset {preset}` prints every field with its value",
+        ) from None
+
+
+def as_json(study: Study) -> dict[str, Any]:
+    """The whole configuration as JSON values."""
+    return TypeAdapter(type(study)).dump_python(study, mode="json")
+
+
+def _one_of(name: str, allowed: Any, what: str) -> str:
+    if name in allowed:
+        return name
+    near = difflib.get_close_matches(name, allowed, n=1)
+    raise BadSetting(
+        problem=f"there is no {what} {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+        remedy="allowed: " + ", ".join(allowed),
+    )
+
+
+def _change(values: dict[str, Any], change: str) -> None:
+    path, equals, text = change.partition("=")
+    if not equals:
+        raise BadSetting(problem=f"--set {change!r} has no '='", remedy="write --set path.to.field=value")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    *groups, leaf = path.split(".")
+    place = values
+    for depth, group in enumerate(groups):
+        if not isinstance(place.get(group), dict):
+            where = ".".join(groups[: depth + 1])
+            raise BadSetting(problem=f"there is no field {where!r} (value {text!r})", remedy=_fields(place, group))
+        place = place[group]
+    if leaf not in place:
+        raise BadSetting(problem=f"there is no field {path!r} (value {text!r})", remedy=_fields(place, leaf))
+    place[leaf] = value
+
+
+def _fields(place: dict[str, Any], wanted: str) -> str:
+    near = difflib.get_close_matches(wanted, place, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + "allowed here: " + ", ".join(place)
+
+
+def _explain(error: Any, values: dict[str, Any]) -> str:
+    """One line: the field, the value, what is allowed."""
+    place: Any = values
+    path: list[str] = []
+    for part in error["loc"]:
+        # pydantic names the member of a union on the way; that is no field of the user's
+        if isinstance(place, dict) and part not in place and error["type"] != "extra_forbidden":
+            continue
+        path.append(str(part))
+        place = place[part] if isinstance(place, dict | list) and not isinstance(part, str) or (
+            isinstance(place, dict) and part in place
+        ) else place
+    return f"{'.'.join(path)} = {json.dumps(error['input'], default=str)}: {error['msg']}"

@@ -1,0 +1,68 @@
+"""Which snapshots nobody may fit on.
+
+Rows of one run are a time series: neighbours are near copies. Held-out rows are therefore contiguous blocks with a gap of
+at least the autocorrelation time on each side; interleaved ones would hide copying, the last rows alone would cry wolf.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from methods.errors import BadSetting
+
+SHARE = 0.1
+BLOCKS = 2
+LEAST_TRAIN_SHARE = 0.5
+FEWEST_ROWS = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HoldOut:
+    """Indices of rows; rows in a gap are in neither. `gap_limited`: the gap had to stay below the autocorrelation time."""
+
+    train: Int[np.ndarray, "k"]
+    held_out: Int[np.ndarray, "h"]
+    gap: int
+    autocorrelation_time: float
+    gap_limited: bool
+
+
+def autocorrelation_time(rows: Float[np.ndarray, "k D"]) -> float:
+    """Integrated autocorrelation time 1 + 2·Σ ρ(l), in rows, with Sokal's window (sum until l ≥ 5 τ).
+
+    ρ(l) is the autocovariance summed over all coordinates; that sum is a diagonal of the centred Gram matrix, so the cost
+    is one K×K product. A. Sokal, "Monte Carlo Methods in Statistical Mechanics" (1996), section 3.
+    """
+    centred = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
+    gram = centred @ centred.T
+    if not np.trace(gram) > 0:
+        return 1.0
+    variance = np.trace(gram) / len(rows)
+    tau = 1.0
+    for lag in range(1, len(rows)):
+        tau += 2 * float(np.trace(gram, offset=lag)) / len(rows) / variance
+        if lag >= 5 * tau:
+            break
+    return max(tau, 1.0)
+
+
+def hold_out(rows: Float[np.ndarray, "k D"]) -> HoldOut:
+    """Two blocks, centred at one and two thirds of the run, of a tenth of the rows together. Raises `BadSetting`."""
+    count = len(rows)
+    if count < FEWEST_ROWS:
+        raise BadSetting(
+            problem=f"{count} snapshots are too few to hold some out", remedy=f"collect at least {FEWEST_ROWS} per network"
+        )
+    length = max(1, round(SHARE * count / BLOCKS))
+    tau = autocorrelation_time(rows)
+    most = math.floor((count * (1 - LEAST_TRAIN_SHARE) - BLOCKS * length) / (2 * BLOCKS))
+    gap = min(math.ceil(tau), most)
+    index = np.arange(count)
+    held_out, train = np.zeros(count, bool), np.ones(count, bool)
+    for block in range(BLOCKS):
+        start = round((block + 1) * count / (BLOCKS + 1) - length / 2)
+        held_out |= (index >= start) & (index < start + length)
+        train &= (index < start - gap) | (index >= start + length + gap)
+    return HoldOut(index[train], index[held_out], gap, tau, gap_limited=math.ceil(tau) > most)

@@ -1,0 +1,170 @@
+"""Parameter diffusion (arXiv 2402.13144): autoencoder, whitened latents, DDPM on them, decoded samples."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from annotated_types import Ge, Gt, Interval, Lt
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from methods import randomness
+from methods.diffusion.ema import Ema
+from methods.diffusion.process import Schedule, ddim, ddpm, loss
+from methods.generation.autoencoding import (
+    AutoencoderTraining,
+    GateLimits,
+    accuracy_gates,
+    overfit_gate,
+    pass_or_fail,
+    spread,
+    train_autoencoder,
+)
+from methods.generation.generator import Accuracy, Fit, Gate, Rows
+from methods.generation.scaling import Standardise, Whiten
+from methods.progress import OnStep, silent
+from methods.training.curve import Curve, LossRecorder
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Diffusion:
+    """The process (T, linear β) and the training of its denoiser: Adam with a cosine schedule, EMA of the weights."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    times: Annotated[int, Ge(2)] = 1000
+    beta_first: Annotated[float, Gt(0), Lt(1)] = 1e-4
+    beta_last: Annotated[float, Gt(0), Lt(1)] = 2e-2
+    steps: Annotated[int, Ge(1)] = 1500
+    batch_size: Annotated[int, Ge(1)] = 64
+    learning_rate: Annotated[float, Gt(0)] = 2e-3
+    ema: Annotated[float, Interval(ge=0, lt=1)] = 0.995
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.times, self.beta_first, self.beta_last)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """`ddpm` takes all T steps; `ddim` takes `steps`, with `eta` from 0 (deterministic) to 1 (as noisy as ddpm)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["ddpm", "ddim"] = "ddim"
+    steps: Annotated[int, Ge(1)] = 50
+    eta: Annotated[float, Interval(ge=0, le=1)] = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LatentDdpm:
+    """`autoencoder` and `denoiser` build the two networks for a row length and a latent length, from a seed."""
+
+    build_autoencoder: Callable[..., nn.Module]
+    build_denoiser: Callable[..., nn.Module]
+    latent: int
+    autoencoding: AutoencoderTraining = AutoencoderTraining()
+    diffusion: Diffusion = Diffusion()
+    sampling: Sampling = Sampling()
+    limits: GateLimits = GateLimits()
+    name: ClassVar[str] = "latent_ddpm"
+
+    def networks(self, length: int, *, seed: int = 0) -> "LatentDdpmSampler":
+        return LatentDdpmSampler(
+            self.build_autoencoder(length, seed=seed), self.build_denoiser(self.latent, seed=seed), length, self
+        )
+
+    def fit(
+        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
+    ) -> Fit:
+        """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion."""
+        model = self.networks(rows.train.shape[1], seed=seed)
+        model.scale = Standardise.fit(rows.train)
+        model.to(device)
+        train, held_out = model.scale(rows.train.to(device)), model.scale(rows.held_out.to(device))
+        gates = {"autoencoder_overfit": overfit_gate(model.autoencoder, train[:1], self.limits)}
+        curves = {
+            "autoencoder": train_autoencoder(model.autoencoder, train, self.autoencoding, seed=seed, on_step=on_step)
+        }
+        model.eval()
+        gates |= accuracy_gates(
+            model.autoencoder,
+            held_out,
+            lambda scaled: accuracy(model.scale.invert(scaled).cpu()),
+            self.autoencoding.latent_noise,
+            self.limits,
+            seed=seed,
+        )
+        with torch.no_grad():
+            latents = model.autoencoder.encode(train)
+            # what lies under the noise that the decoder was trained to ignore is not worth scaling up
+            model.whiten = Whiten.fit(latents, floor=self.autoencoding.latent_noise * spread(latents).item()).to(device)
+            gates["latent_scale"] = scale_gate(model.whiten(model.autoencoder.encode(held_out)), self.limits)
+            whitened = model.whiten(latents)
+        model.denoiser, curves["denoiser"] = train_denoiser(
+            model.denoiser, whitened, self.diffusion, seed=seed, on_step=on_step
+        )
+        return Fit(model.eval(), gates, curves, {"raw_latent_scale": spread(latents).item()})
+
+    def restore(self, state: Mapping[str, Tensor], *, device: torch.device) -> "LatentDdpmSampler":
+        model = self.networks(len(state["scale.mean"]))
+        model.load_state_dict(dict(state))
+        return model.to(device).eval()
+
+
+def scale_gate(whitened: Float[Tensor, "h d"], limits: GateLimits) -> Gate:
+    """(d) Latents that the whitening has not seen must come out at unit scale, too; an over-fitted encoder fails here."""
+    scale = whitened.square().mean().sqrt().item()
+    meaning = "root mean square of the whitened latents of held-out rows (1 is ideal; allowed is limit or its inverse)"
+    gate = Gate(scale, limits.latent_scale, 1 / limits.latent_scale <= scale <= limits.latent_scale, meaning)
+    remedy = "the encoder has over-fitted: more latent noise, fewer steps, a smaller latent, or more rows"
+    return pass_or_fail("latent_scale", gate, remedy)
+
+
+def train_denoiser(
+    denoiser: nn.Module, latents: Float[Tensor, "k d"], diffusion: Diffusion, *, seed: int, on_step: OnStep = silent
+) -> tuple[nn.Module, Curve]:
+    """The averaged (EMA) denoiser. Raises `Diverged`."""
+    draw = randomness.generator(seed, "denoiser", device=latents.device)
+    optimiser = torch.optim.Adam(denoiser.parameters(), lr=diffusion.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, diffusion.steps)
+    ema = Ema(denoiser, diffusion.ema)
+    recorder = LossRecorder("denoiser", diffusion.steps, on_step)
+    for _ in range(diffusion.steps):
+        batch = latents[torch.randint(len(latents), (diffusion.batch_size,), generator=draw, device=latents.device)]
+        error = loss(denoiser, batch, diffusion.schedule, draw)
+        optimiser.zero_grad(set_to_none=True)
+        error.backward()
+        optimiser.step()
+        schedule.step()
+        ema.update(denoiser)
+        recorder.add(error)
+    return ema.network, recorder.curve()
+
+
+class LatentDdpmSampler(nn.Module):
+    """The fitted generator: a module, so that its state is one state dict."""
+
+    single: ClassVar[bool] = False
+
+    def __init__(self, autoencoder: nn.Module, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
+        super().__init__()
+        self.autoencoder, self.denoiser, self.method = autoencoder, denoiser, method
+        self.scale, self.whiten = Standardise(length), Whiten(method.latent)
+
+    @torch.no_grad()
+    def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
+        """All n rows in one batch, on the CPU."""
+        device = self.scale.mean.device
+        draw = randomness.generator(seed, "sample", device=device)
+        x = torch.randn(n, self.method.latent, generator=draw, device=device)
+        sampling, schedule = self.method.sampling, self.method.diffusion.schedule
+        if sampling.kind == "ddpm":
+            x = ddpm(self.denoiser, x, schedule, draw, on_step)
+        else:
+            x = ddim(self.denoiser, x, schedule, sampling.steps, sampling.eta, draw, on_step)
+        return self.scale.invert(self.autoencoder.decode(self.whiten.invert(x))).cpu()
+
+    def state(self) -> dict[str, Tensor]:
+        return {name: value.cpu() for name, value in self.state_dict().items()}

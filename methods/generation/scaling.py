@@ -1,0 +1,68 @@
+"""Two invertible, stored maps that bring numbers to unit scale: per coordinate for rows, full whitening for latents."""
+
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+RELATIVE_FLOOR = 1e-4
+"""Directions whose spread is below this share of the largest are divided by the floor: dividing by a spread near zero would
+turn rounding into signal."""
+
+
+class Standardise(nn.Module):
+    """x -> (x - mean)/std, coordinate by coordinate; a coordinate that never varies keeps the value it has."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    @classmethod
+    def fit(cls, rows: Float[Tensor, "k D"]) -> Self:
+        scale = cls(rows.shape[1])
+        std = rows.double().std(0)
+        scale.mean = rows.double().mean(0).float()
+        scale.std = std.clamp(min=max(RELATIVE_FLOOR * std.max().item(), torch.finfo(torch.float32).tiny)).float()
+        return scale
+
+    def forward(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+        return (rows - self.mean) / self.std
+
+    def invert(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+        return rows * self.std + self.mean
+
+
+class Whiten(nn.Module):
+    """z -> (z - mean) W: principal axes of the fitted latents, each divided by its std, or by `floor` where that is larger."""
+
+    mean: Tensor
+    matrix: Tensor
+    inverse: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("matrix", torch.eye(width))
+        self.register_buffer("inverse", torch.eye(width))
+
+    @classmethod
+    def fit(cls, latents: Float[Tensor, "k d"], *, floor: float = 0.0) -> Self:
+        white = cls(latents.shape[1])
+        z = latents.double()
+        mean = z.mean(0)
+        values, axes = torch.linalg.eigh((z - mean).T @ (z - mean) / max(len(z) - 1, 1))
+        std = values.clamp(min=0).sqrt()
+        std = std.clamp(min=max(floor, RELATIVE_FLOOR * std.max().item(), torch.finfo(torch.float32).tiny))
+        white.mean, white.matrix, white.inverse = mean.float(), (axes / std).float(), (axes * std).T.float()
+        return white
+
+    def forward(self, latents: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        return (latents - self.mean) @ self.matrix
+
+    def invert(self, whitened: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        return whitened @ self.inverse + self.mean

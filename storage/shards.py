@@ -1,0 +1,177 @@
+"""One shard: a Parquet file whose rows are snapshots.
+
+Scalars are small columns with statistics; the parameters are one column of fixed-size lists of float32. Every page
+carries a checksum, since Parquet does not notice a flipped bit otherwise.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float
+
+from methods.errors import BadData
+from storage.errors import MissingShard, TornShard, WrongHash
+from storage.files import sha256
+from storage.manifest import Shard
+from storage.places import Location, child, locate
+
+GROUP_BYTES = 128 * 2**20
+"""A row group is the unit of reading: up to 128 MB of parameters, at least one row."""
+
+TEXTS = ("run", "strategy", "data")
+SCALARS = pa.schema(
+    [pa.field(name, pa.string(), nullable=False) for name in TEXTS]
+    + [
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("epoch", pa.float64(), nullable=False),
+        pa.field("step", pa.int64(), nullable=False),
+        pa.field("lr", pa.float64(), nullable=False),
+        pa.field("accuracy", pa.float64(), nullable=False),
+        pa.field("accuracy_reloaded", pa.float64(), nullable=False),
+    ]
+)
+ELEMENT = "parameters.list.element"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Row:
+    """One snapshot: whose it is, when it was taken, and the numbers themselves.
+
+    `accuracy` is measured at collection, `accuracy_reloaded` after writing the row back into a fresh network, both as
+    fractions on the validation split. `parameters` are the layout's D numbers, float32.
+    """
+
+    run: str
+    strategy: str
+    data: str
+    seed: int
+    epoch: float
+    step: int
+    lr: float
+    accuracy: float
+    accuracy_reloaded: float
+    parameters: Float[np.ndarray, "d"]
+
+
+def shard_schema(size: int) -> pa.Schema:
+    """The columns of a shard whose rows are `size` numbers."""
+    numbers = pa.list_(pa.field("element", pa.float32(), nullable=False), size)
+    return SCALARS.append(pa.field("parameters", numbers, nullable=False))
+
+
+def group_rows(size: int) -> int:
+    """Rows in a row group, for rows of `size` numbers."""
+    return max(1, GROUP_BYTES // (4 * size))
+
+
+def blocks(rows: Iterable[Row], size: int, limit: int) -> Iterator[pa.Table]:
+    """Tables of `limit` rows of `size` numbers, the last one shorter. Raises `BadData` where a row does not fit."""
+    schema = shard_schema(size)
+    waiting = iter(rows)
+    for first in waiting:
+        scalars: dict[str, list] = {name: [] for name in SCALARS.names}
+        block, count = np.empty((limit, size), np.float32), 0
+        for row in islice(chain([first], waiting), limit):
+            # Copied as it arrives: a producer that reuses its buffer must not change rows that are waiting here.
+            block[count] = _checked(row, size)
+            for name in SCALARS.names:
+                scalars[name].append(getattr(row, name))
+            count += 1
+        columns: list[pa.Array] = [pa.array(scalars[field.name], field.type) for field in SCALARS]
+        columns.append(
+            pa.FixedSizeListArray.from_arrays(pa.array(block[:count].reshape(-1)), type=schema.field("parameters").type)
+        )
+        yield pa.Table.from_arrays(columns, schema=schema)
+
+
+def write_shard(path: Path, table: pa.Table) -> None:
+    """Writes one block as a Parquet file."""
+    # zstd-1 over byte planes is the only choice measured that is clearly smaller than the numbers (0.85; lz4 and snappy
+    # 0.92, at the same speed); plain is twice as fast to encode. tests/benches/bench_shards.py prints the table.
+    columns = [*SCALARS.names, ELEMENT]
+    pq.write_table(
+        table,
+        path,
+        row_group_size=group_rows(table.schema.field("parameters").type.list_size),
+        compression=dict.fromkeys(columns, "zstd"),
+        compression_level=dict.fromkeys(columns, 1),
+        column_encoding={ELEMENT: "BYTE_STREAM_SPLIT"},
+        use_dictionary=list(TEXTS),
+        write_statistics=SCALARS.names,
+        write_page_checksum=True,
+    )
+
+
+def _checked(row: Row, size: int) -> np.ndarray:
+    if row.parameters.shape != (size,) or row.parameters.dtype != np.float32:
+        raise BadData(
+            problem=f"step {row.step} of run {row.run!r} has {row.parameters.dtype} parameters of shape "
+            f"{row.parameters.shape}; the layout wants float32 of shape ({size},)",
+            remedy="flatten the network with the layout that the set is written with",
+        )
+    return row.parameters
+
+
+def check_rows(path: Path, rows: int) -> None:
+    """Opens a shard just written: after a disk ran full, closing the file can succeed without a footer."""
+    try:
+        found = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException) as error:
+        raise TornShard(path=str(path), problem=f"{path} cannot be read back: {error}", remedy="run again") from error
+    if found != rows:
+        raise TornShard(path=str(path), problem=f"{path} holds {found} rows, not {rows}", remedy="run again")
+
+
+def check_shard(folder: Location, shard: Shard) -> None:
+    """Compares a shard with its commit, byte for byte. Raises `MissingShard`, `TornShard` or `WrongHash`."""
+    path = child(folder, shard.file)
+    system, inner = locate(path)
+    size = system.get_file_info(inner).size
+    remedy = "restore the file from a copy, or delete its part's file in parts/ and collect that part again"
+    if size is None:
+        raise MissingShard(path=path, problem=f"{path} is committed, but not there", remedy=remedy)
+    if size != shard.bytes:
+        raise TornShard(path=path, problem=f"{path} has {size:,} bytes, {shard.bytes:,} are committed", remedy=remedy)
+    found = sha256(path)
+    if found != shard.sha256:
+        raise WrongHash(
+            path=path, problem=f"{path} has sha256 {found[:12]}…, {shard.sha256[:12]}… is committed", remedy=remedy
+        )
+
+
+@contextlib.contextmanager
+def opened(folder: Location, shard: Shard, size: int) -> Iterator[pq.ParquetFile]:
+    """The Parquet file of a committed shard of rows of `size` numbers.
+
+    What goes wrong inside is traced back to the file: `MissingShard`, `TornShard` or `WrongHash` if that is the cause.
+    """
+    system, inner = locate(child(folder, shard.file))
+    try:
+        with pq.ParquetFile(inner, filesystem=system, page_checksum_verification=True) as file:
+            rows = sum(group_sizes(file))
+            if rows != shard.rows or not file.schema_arrow.equals(shard_schema(size)):
+                raise pa.ArrowInvalid(f"{shard.file} holds {rows} rows of {file.schema_arrow}")
+            yield file
+    except (OSError, UnicodeDecodeError, pa.ArrowException):
+        check_shard(folder, shard)
+        raise
+
+
+def group_sizes(file: pq.ParquetFile) -> list[int]:
+    """Rows in each row group."""
+    return [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
+
+
+def read_parameters(file: pq.ParquetFile, group: int) -> Float[np.ndarray, "n d"]:
+    """The parameters of one row group, read-only, without a copy after decoding."""
+    column = file.read_row_group(group, columns=["parameters"]).column("parameters").combine_chunks()
+    if len(column) != group_sizes(file)[group]:
+        raise pa.ArrowInvalid(f"row group {group} holds {len(column)} rows of parameters")
+    # flatten, not .values: the latter ignores slicing and returns every row of the underlying buffer.
+    return column.flatten().to_numpy(zero_copy_only=True).reshape(len(column), column.type.list_size)

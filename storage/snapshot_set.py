@@ -1,0 +1,134 @@
+"""Reading a committed snapshot set: the scalars first, then only the row groups that hold chosen rows."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float
+
+from methods.layout import Layout
+from storage.files import Ref, verify_ref
+from storage.manifest import Entry, Shard, read_entry, read_layout
+from storage.places import Location, parent
+from storage.shards import SCALARS, group_sizes, opened, read_parameters
+
+
+class Selection(TypedDict, total=False):
+    """Which rows: of these seeds, with low <= epoch <= high, of at least this accuracy at collection."""
+
+    seeds: Sequence[int]
+    epochs: tuple[float, float]
+    min_accuracy: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """The chosen rows of one row group: their indices inside it and their scalars."""
+
+    shard: Shard
+    index: int
+    rows: np.ndarray
+    scalars: pa.Table
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSet:
+    """The rows that `entry` commits, in the order of its parts; other files in the folder do not count."""
+
+    folder: str
+    entry: Entry
+    layout: Layout
+
+    @classmethod
+    def open(cls, where: Location | Ref) -> "SnapshotSet":
+        """The set in a folder, or exactly the one that a `Ref` from `commit` names.
+
+        Raises `NotCommitted`, `ForeignLayout`, `UnknownSchema`, and for a `Ref` `MissingFile` or `WrongHash`.
+        """
+        if isinstance(where, Ref):
+            verify_ref(where)
+            where = parent(where.path)
+        entry = read_entry(where)
+        return cls(folder=str(where), entry=entry, layout=read_layout(where, entry.layout))
+
+    @property
+    def rows(self) -> int:
+        return sum(shard.rows for shard in self.entry.shards)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all shards on disk."""
+        return sum(shard.bytes for shard in self.entry.shards)
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        return self.entry.shards
+
+    @property
+    def size(self) -> int:
+        """D, the numbers in one row."""
+        return self.entry.size
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return self.entry.metadata
+
+    def scalars(self, **selection: Unpack[Selection]) -> pa.Table:
+        """Everything about the chosen rows but their parameters."""
+        return pa.concat_tables([SCALARS.empty_table(), *(group.scalars for group in self._groups(selection))])
+
+    def matrix(self, **selection: Unpack[Selection]) -> tuple[Float[np.ndarray, "k d"], pa.Table]:
+        """The chosen rows as one matrix (float32), and their scalars row by row; k may be 0.
+
+        Holds the matrix and one row group. Raises `MissingShard`, `TornShard` or `WrongHash`.
+        """
+        groups = list(self._groups(selection))
+        matrix = np.empty((sum(len(group.rows) for group in groups), self.size), np.float32)
+        filled = 0
+        for group in groups:
+            until = filled + len(group.rows)
+            np.take(self._parameters(group), group.rows, axis=0, out=matrix[filled:until], mode="clip")
+            filled = until
+        return matrix, pa.concat_tables([SCALARS.empty_table(), *(group.scalars for group in groups)])
+
+    def batches(self, **selection: Unpack[Selection]) -> Iterator[tuple[Float[np.ndarray, "n d"], pa.Table]]:
+        """The same rows in the same order, one row group at a time; a group that is chosen whole is not copied."""
+        for group in self._groups(selection):
+            block = self._parameters(group)
+            yield block if len(group.rows) == len(block) else block[group.rows], group.scalars
+
+    def _parameters(self, group: _Group) -> Float[np.ndarray, "n d"]:
+        with opened(self.folder, group.shard, self.size) as file:
+            return read_parameters(file, group.index)
+
+    def _groups(self, selection: Selection) -> Iterator[_Group]:
+        condition = _condition(selection)
+        for shard in self.entry.shards:
+            with opened(self.folder, shard, self.size) as file:
+                sizes = group_sizes(file)
+                scalars = file.read(columns=SCALARS.names)
+            positions = pa.array(np.arange(shard.rows))
+            chosen = scalars.append_column("position", positions).filter(condition)
+            kept = chosen.column("position").to_numpy()
+            start = 0
+            for index, size in enumerate(sizes):
+                low, high = np.searchsorted(kept, [start, start + size])
+                if high > low:
+                    table = chosen.slice(low, high - low).drop_columns("position")
+                    yield _Group(shard=shard, index=index, rows=kept[low:high] - start, scalars=table)
+                start += size
+
+
+def _condition(selection: Selection) -> pc.Expression:
+    condition = pc.scalar(True)
+    if "seeds" in selection:
+        condition &= pc.field("seed").isin(list(selection["seeds"]))
+    if "epochs" in selection:
+        low, high = selection["epochs"]
+        condition &= (pc.field("epoch") >= low) & (pc.field("epoch") <= high)
+    if "min_accuracy" in selection:
+        condition &= pc.field("accuracy") >= selection["min_accuracy"]
+    return condition

@@ -1,0 +1,86 @@
+"""Collecting snapshots: one job per seed, all rows in one snapshot set."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import torch
+
+from methods.collection.loop import Record, Snapshot
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_json
+from storage.shards import Row
+from storage.snapshots import commit, write_part
+from tasks.laboratory import Apparatus, Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+from tasks.train import opening
+
+RELOAD_ROWS, RELOAD_BYTES = 64, 2**28
+"""Snapshots evaluated together after reloading; at most so many, and so many bytes of them, are in memory."""
+
+
+@stage
+def collect(
+    pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], bases: Sequence[Ref], run: Run
+) -> tuple[Ref, list[Ref]]:
+    """The committed set (its entry file), and per seed a JSON file of how its collection went."""
+    decided_by = (apparatus, splits.digest, [base.sha256 for base in bases])
+    folder = run.product("snapshots", "", *decided_by)
+    records = pool.carry_out(
+        "collect",
+        [
+            Job(
+                work=collect_one,
+                arguments=(seed, base, folder),
+                target=run.product("collected", ".json", *decided_by, seed),
+                label=f"seed {seed}",
+            )
+            for seed, base in zip(seeds, bases, strict=True)
+        ],
+    )
+    layout = Laboratory.layout_for(apparatus, splits)
+    entry = commit(folder, [f"seed-{seed}" for seed in seeds], layout, {"data": splits.digest, "seeds": list(seeds)})
+    return entry, records
+
+
+def collect_one(
+    laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep
+) -> None:
+    """Writes the part `seed-N` of the set, then `target`."""
+    network, layout = laboratory.network(seed, base), laboratory.layout
+    phases = laboratory.apparatus.strategy.phases()[len(opening(laboratory.apparatus)) :]
+    records: list[Record] = []
+
+    def snapshots() -> Iterator[Snapshot]:
+        for phase in phases:
+            records.append(Record())
+            yield from laboratory.carry_out(phase, network, layout, seed, records[-1], on_step)
+
+    def rows() -> Iterator[Row]:
+        # a network of its own: what a row is worth must not depend on the state that training has left elsewhere
+        fresh = laboratory.network(seed, base)
+        waiting = snapshots()
+        while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
+            reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for each in block]))
+            for snapshot, accuracy in zip(block, reloaded.tolist(), strict=True):
+                yield Row(
+                    run=folder.rpartition("/")[2],
+                    strategy=laboratory.apparatus.strategy.kind,
+                    data=laboratory.splits.name,
+                    seed=seed,
+                    epoch=snapshot.epoch,
+                    step=snapshot.step,
+                    lr=snapshot.learning_rate,
+                    accuracy=snapshot.accuracy,
+                    accuracy_reloaded=accuracy,
+                    parameters=snapshot.row.numpy(),
+                )
+
+    part = write_part(folder, f"seed-{seed}", rows(), layout)
+    curves = [dataclasses.asdict(record.curve) for record in records if record.curve]
+    passes = sum(record.prefix_passes for record in records)
+    publish_json(target, {"part": dataclasses.asdict(part), "curves": curves, "prefix_passes": passes})

@@ -1,0 +1,92 @@
+"""Fitting generators: one job per (seed, generator), its product the fitted state with gates and losses beside it."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import torch
+
+from methods import randomness
+from methods.generation.generator import Rows
+from methods.generation.holdout import HoldOut, hold_out
+from methods.progress import OnStep
+from storage.files import Ref
+from storage.formats import publish_tensors
+from storage.snapshot_set import SnapshotSet
+from tasks.generators import GeneratorConfig, all_generators
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+
+Fits = dict[tuple[int, str], Ref]
+"""By seed and generator."""
+
+
+@stage
+def fit(
+    pool: Pool, config: GeneratorConfig, snapshots: Ref, seeds: Sequence[int], bases: Sequence[Ref], run: Run
+) -> Fits:
+    jobs = {
+        (seed, name): Job(
+            work=fit_one,
+            arguments=(config, name, snapshots, seed, base, run.seed),
+            target=run.product("fits", ".safetensors", generator_key(config, name), snapshots.sha256, seed, run.seed),
+            label=f"seed {seed} {name}",
+        )
+        for seed, base in zip(seeds, bases, strict=True)
+        for name in all_generators(config)
+    }
+    return dict(zip(jobs, pool.carry_out("fit", list(jobs.values())), strict=True))
+
+
+def generator_key(config: GeneratorConfig, name: str) -> object:
+    """What decides a generator: its name alone for a baseline, else the whole configuration."""
+    return config if name == config.kind else name
+
+
+def fit_one(
+    laboratory: Laboratory,
+    config: GeneratorConfig,
+    name: str,
+    snapshots: Ref,
+    seed: int,
+    base: Ref,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    rows, split = rows_of(snapshots, seed)
+    network, layout = laboratory.network(seed, base), laboratory.layout
+    fitted = all_generators(config)[name].fit(
+        rows,
+        accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+        seed=randomness.derive(run_seed, "fit", name, seed),
+        device=laboratory.device,
+        on_step=on_step,
+    )
+    told = {
+        "gates": {gate: dataclasses.asdict(value) for gate, value in fitted.gates.items()},
+        "curves": {curve: dataclasses.asdict(value) for curve, value in fitted.curves.items()},
+        "facts": {
+            **fitted.facts,
+            "train_rows": len(split.train),
+            "held_out_rows": len(split.held_out),
+            "gap": split.gap,
+            "autocorrelation_time": split.autocorrelation_time,
+            "gap_limited": split.gap_limited,
+        },
+    }
+    publish_tensors(target, fitted.sampler.state(), {key: json.dumps(value) for key, value in told.items()})
+
+
+def rows_of(snapshots: Ref, seed: int) -> tuple[Rows, HoldOut]:
+    """The rows of one network, cut into those that may be fitted on and those held out."""
+    stored = SnapshotSet.open(snapshots)
+    matrix, scalars = stored.matrix(seeds=[seed])
+    split = hold_out(matrix)
+    accuracy = torch.from_numpy(scalars.column("accuracy_reloaded").to_numpy()[split.train]).float()
+    values = torch.from_numpy(matrix)
+    rows = Rows(values[split.train], values[split.held_out], stored.layout.sizes, accuracy)
+    return rows, split

@@ -1,0 +1,130 @@
+"""What every job needs: the images on a device, and networks built for them. Made once per worker, used by many jobs."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+import models
+from methods.augment import augment
+from methods.collection.loop import Record, Snapshot, run_phase
+from methods.collection.strategy import Phase, Strategy
+from methods.errors import BadData
+from methods.evaluation.many import predict_many
+from methods.layout import Layout, choose
+from methods.progress import OnStep
+from models import Network
+from storage.datasets import Data, Split, Splits
+from storage.files import Ref, verify_ref
+from storage.formats import read_tensors
+from tasks.resources import Resources
+
+IN_FLIGHT = {"cpu": {"batch": 64, "rows": 256}, "gpu": {"batch": 512, "rows": 8192}}
+"""Images, and models times images, that are evaluated together: what fills a core, and what fills a GPU."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Apparatus:
+    """The part of a study that decides what a laboratory holds."""
+
+    data: Data
+    network: Network
+    strategy: Strategy
+    resources: Resources
+
+
+class Laboratory:
+    """One device's worth of a study. Raises `BadData` where the images do not suit the network."""
+
+    def __init__(self, apparatus: Apparatus, splits: Splits) -> None:
+        self.apparatus, self.splits = apparatus, splits
+        _, height, width = splits.shape
+        smallest = models.minimum_size(apparatus.network)
+        if min(height, width) < smallest:
+            raise BadData(
+                problem=f"images of {splits.name} are {height}×{width}, {apparatus.network.kind} needs {smallest}×{smallest}",
+                remedy=f"set data.size={smallest} or larger, or choose a network for small images",
+            )
+        self.device = apparatus.resources.torch_device()
+        self.train: Split = splits.train.to(self.device)
+        self.validation: Split = splits.validation.to(self.device)
+        self.test: Split = splits.test.to(self.device)
+        self.augment = partial(_augment, apparatus.data)
+
+    def network(self, seed: int, base: Ref | None = None) -> nn.Module:
+        """A classifier on the device: freshly initialised from `seed`, or with the state stored at `base`."""
+        network = _build(self.apparatus, self.splits, seed)
+        if base is not None:
+            verify_ref(base)
+            network.load_state_dict(read_tensors(base.path)[0])
+        return network.to(self.device)
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        return self.layout_for(self.apparatus, self.splits)
+
+    @staticmethod
+    def layout_for(apparatus: Apparatus, splits: Splits) -> Layout:
+        """Which numbers the rows of a study hold. Raises `BadSetting` where the strategy names unknown parameters."""
+        return choose(_build(apparatus, splits, 0), apparatus.strategy.keep, buffers=apparatus.strategy.buffers)
+
+    def carry_out(
+        self, phase: Phase, network: nn.Module, layout: Layout, seed: int, record: Record, on_step: OnStep
+    ) -> Iterator[Snapshot]:
+        """One phase of collection on this laboratory's training images."""
+        return run_phase(
+            network,
+            phase,
+            layout,
+            images=self.train.images,
+            labels=self.train.labels,
+            validation=(self.validation.images, self.validation.labels),
+            augment=self.augment,
+            seed=seed,
+            cache_bytes=self.apparatus.resources.cache_bytes,
+            record=record,
+            on_step=on_step,
+        )
+
+    def predictions(
+        self,
+        network: nn.Module,
+        layout: Layout,
+        rows: Float[Tensor, "n D"],
+        split: Split,
+        on_models: Callable[[int, int], None] = lambda done, models: None,
+    ) -> Int[Tensor, "n m"]:
+        """Predicted classes, on the CPU, of `network` with each of the rows written into it, for each image."""
+        return predict_many(
+            network,
+            layout.restore(rows.to(self.device)),
+            split.images,
+            **(IN_FLIGHT["cpu" if self.device.type == "cpu" else "gpu"]),
+            calibration=self.train.images if layout.buffers == "recalibrate" else None,
+            on_models=on_models,
+        ).cpu()
+
+    def validation_accuracy(
+        self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]
+    ) -> Float[Tensor, "n"]:
+        hits = self.predictions(network, layout, rows, self.validation) == self.splits.validation.labels
+        return hits.double().mean(1).float()
+
+
+def _build(apparatus: Apparatus, splits: Splits, seed: int) -> nn.Module:
+    return models.build(
+        apparatus.network,
+        classes=len(splits.classes),
+        shape=splits.shape,
+        mean=splits.mean,
+        std=splits.std,
+        seed=seed,
+    )
+
+
+def _augment(data: Data, images: Tensor, draw: torch.Generator) -> Tensor:
+    return augment(images, crop_padding=data.crop_padding, flip=data.flip, generator=draw)

@@ -1,0 +1,223 @@
+"""Jobs, and the workers that do them: a Ray actor each, warm once and used for many jobs.
+
+A job publishes one file, its target. What is committed is skipped, so carrying out the same jobs again after any kind of
+death does only what is missing.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from methods.errors import WeightsmithError
+from storage.datasets import Splits
+from storage.files import Ref, sha256
+from storage.places import exists
+from tasks.cluster import Share, connected, share
+from tasks.laboratory import Apparatus, Laboratory
+
+RESTARTS = 2
+"""How often a dead worker is started again; a job that ends its worker more often is at fault itself."""
+POLL_SECONDS = 0.3
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class WorkerLost(WeightsmithError):
+    """A job ended its worker process again and again, or did not end."""
+
+
+class Listener(Protocol):
+    """Hears of progress: stage, label of the job, done of total, in whatever unit the stage counts."""
+
+    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None: ...
+
+
+class Watcher(Listener, Protocol):
+    """A listener that also hears which stage runs, with how many jobs, of which so many were committed before."""
+
+    def stage(self, name: str, jobs: int, committed: int) -> AbstractContextManager[None]: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """`work(laboratory, *arguments, target=…, on_step=…)` publishes `target`. label: what people see."""
+
+    work: Callable[..., object]
+    arguments: tuple[Any, ...]
+    target: str
+    label: str
+
+    def committed(self) -> bool:
+        return exists(self.target)
+
+    def result(self) -> Ref:
+        return Ref(path=self.target, sha256=sha256(self.target))
+
+
+class Pool(Protocol):
+    def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
+        """The jobs' targets, in the jobs' order; whatever is committed already is not done again."""
+        ...
+
+
+class Worker:
+    """A laboratory that does one job at a time. A plain class: Ray makes it an actor, tests use it as it is."""
+
+    def __init__(self, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
+        self.laboratory, self.listener = Laboratory(apparatus, splits), listener
+
+    def do(self, job: Job, threads: int) -> None:
+        torch.set_num_threads(threads)
+        if not job.committed():
+            job.work(
+                self.laboratory,
+                *job.arguments,
+                target=job.target,
+                on_step=lambda stage, done, total: self.listener(stage, job.label, done, total),
+            )
+
+
+class InlinePool:
+    """Every job in this process, one after the other."""
+
+    def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
+        self.worker, self.watcher = Worker(apparatus, splits, watcher), watcher
+        self.threads = torch.get_num_threads()
+
+    def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
+        with self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs)):
+            for job in jobs:
+                self.worker.do(job, self.threads)
+        return [job.result() for job in jobs]
+
+
+class Board:
+    """Where workers write what they have done, and the driver reads it."""
+
+    def __init__(self) -> None:
+        self.news: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def write(self, stage: str, label: str, done: int, total: int) -> None:
+        self.news[stage, label] = (done, total)
+
+    def read(self) -> dict[tuple[str, str], tuple[int, int]]:
+        news, self.news = self.news, {}
+        return news
+
+
+class BoardWriter:
+    """A listener that writes to a board in another process, a few times a second at most."""
+
+    def __init__(self, board: Any) -> None:
+        self.board, self.last = board, (0.0, "")
+
+    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None:
+        now = time.monotonic()
+        if done == total or stage != self.last[1] or now - self.last[0] > POLL_SECONDS:
+            self.last = (now, stage)
+            self.board.write.remote(stage, label, done, total)
+
+
+class RayPool:
+    """Jobs spread over Ray actors, one job in flight per actor. Ray starts with the first job that is really to be done."""
+
+    def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> None:
+        self.apparatus, self.splits, self.watcher, self.home = apparatus, splits, watcher, home
+        self.open = contextlib.ExitStack()
+        self.workers: list[Any] = []
+        self.available: dict[str, float] = {}
+        self.board: Any = None
+        self.shared: Any = None
+
+    def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
+        waiting = [job for job in jobs if not job.committed()]
+        with self.watcher.stage(stage, len(jobs), len(jobs) - len(waiting)):
+            if waiting:
+                self._connect()
+                grant = share(self.apparatus.resources, self.available, len(waiting))
+                self._staff(grant)
+                self._work_off(stage, waiting, grant)
+        if lost := [job.label for job in jobs if not job.committed()]:
+            raise WorkerLost(problem=f"{stage}: no result of {', '.join(lost)}", remedy="run the same command again")
+        return [job.result() for job in jobs]
+
+    def _connect(self) -> None:
+        if self.board is None:
+            self.available = self.open.enter_context(connected(self.home))
+            import ray
+
+            self.board = ray.remote(Board).options(num_cpus=0).remote()
+            self.shared = ray.put(self.splits)
+
+    def _staff(self, grant: Share) -> None:
+        import ray
+
+        actor = ray.remote(Worker).options(
+            num_cpus=1, num_gpus=grant.gpus, max_restarts=RESTARTS, max_task_retries=RESTARTS
+        )
+        while len(self.workers) < grant.workers:
+            self.workers.append(actor.remote(self.apparatus, self.shared, BoardWriter(self.board)))
+
+    def _work_off(self, stage: str, jobs: list[Job], grant: Share) -> None:
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        waiting, idle = jobs[::-1], self.workers[: grant.workers]
+        flying: dict[Any, tuple[Job, Any, float]] = {}
+        patience = 3600 * self.apparatus.resources.job_hours
+        try:
+            while waiting or flying:
+                while waiting and idle:
+                    job, worker = waiting.pop(), idle.pop()
+                    flying[worker.do.remote(job, grant.cpus)] = (job, worker, time.monotonic())
+                ended, _ = ray.wait(list(flying), num_returns=1, timeout=POLL_SECONDS)
+                for (heard, label), (done, total) in ray.get(self.board.read.remote()).items():
+                    self.watcher(heard, label, done, total)
+                for ref in ended:
+                    job, worker, _ = flying.pop(ref)
+                    idle.append(worker)
+                    try:
+                        ray.get(ref)
+                    except RayTaskError as error:
+                        raise (error.cause if isinstance(error.cause, WeightsmithError) else error) from None
+                    except RayActorError as error:
+                        self.workers.remove(worker)
+                        raise WorkerLost(
+                            problem=f"{stage}, {job.label}: its worker process died {RESTARTS + 1} times",
+                            remedy="most often memory: lower resources.cache_gib, resources.actors or the batch size",
+                        ) from error
+                for job, _, began in flying.values():
+                    if time.monotonic() - began > patience:
+                        raise WorkerLost(
+                            problem=f"{stage}, {job.label}: no result after {self.apparatus.resources.job_hours} hours",
+                            remedy="raise resources.job_hours if it needs longer",
+                        )
+        except BaseException:
+            for _, worker, _ in flying.values():
+                ray.kill(worker)
+                if worker in self.workers:
+                    self.workers.remove(worker)
+            raise
+
+    def close(self) -> None:
+        import ray
+
+        for worker in self.workers:
+            ray.kill(worker)
+        self.workers.clear()
+        self.open.close()
+
+
+@contextlib.contextmanager
+def ray_pool(apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> Iterator[RayPool]:
+    pool = RayPool(apparatus, splits, watcher, home)
+    try:
+        yield pool
+    finally:
+        if pool.board is not None:
+            pool.close()

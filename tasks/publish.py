@@ -1,0 +1,32 @@
+"""The last stages of a run: the page that people look at, the entry in MLflow, the table in Prefect."""
+
+import json
+from pathlib import Path
+
+from storage.tracking import log_run
+from tasks.report.page import build
+from tasks.report.table import markdown
+from tasks.stage import stage
+
+
+@stage
+def report(folder: str) -> str:
+    """Draws the figures and writes `report.html` from the run's JSON files; returns its path."""
+    return str(build(Path(folder)))
+
+
+@stage
+def track(folder: str, home: str, nightly: str | None) -> str:
+    """Logs the run to MLflow; returns MLflow's id of it."""
+    return log_run(Path(folder), home=Path(home), nightly=nightly)
+
+
+def artifact(folder: str) -> None:
+    """The final table as an artifact of the flow run, where there is one."""
+    from prefect.artifacts import create_markdown_artifact
+    from prefect.context import FlowRunContext
+
+    if FlowRunContext.get() is not None:
+        summary = json.loads((Path(folder) / "summary.json").read_text())
+        key = f"{summary['study']}-table".replace("_", "-")
+        create_markdown_artifact(markdown(summary), key=key, description=summary.get("verdict"))

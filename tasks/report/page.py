@@ -1,0 +1,80 @@
+"""The page of a run: one self-contained HTML file, a function of what the run left in its folder."""
+
+import base64
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from methods.errors import BadData
+from storage.files import publish
+from storage.tracking_values import parameters
+from tasks.report import parameter_diffusion, words
+from tasks.report.chapter import Chapter
+
+CHAPTERS: Mapping[str, Chapter] = {"parameter_diffusion": parameter_diffusion}
+
+
+def build(folder: Path) -> Path:
+    """Write `figures/*.png` and `report.html` into the folder of a study run or of a nightly; returns the page's path.
+
+    The files of a nightly's studies are read below it, and their figures drawn where the studies lie. A failed run
+    gets a page that says why. Raises `BadData` if a summary is missing, unreadable, or of a study without a chapter.
+    """
+    summary = _read(folder / "summary.json")
+    if summary["study"] == "nightly":
+        studies = {name: folder / study["path"] for name, study in summary["studies"].items()}
+        chapters = [_chapter(below) for below in studies.values() if (below / "summary.json").is_file()]
+    else:
+        chapters = [_chapter(folder)]
+    page = _environment().get_template("page.html.jinja").render(summary=summary, chapters=chapters)
+    publish(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
+    return folder / "report.html"
+
+
+def _chapter(folder: Path) -> dict[str, Any]:
+    summary = _read(folder / "summary.json")
+    study = summary["study"]
+    if study not in CHAPTERS:
+        raise BadData(
+            problem=f"{folder} holds a run of {study!r}, and the report has no chapter for such a study",
+            remedy="studies with a chapter: " + ", ".join(CHAPTERS),
+        )
+    files = (folder / "details.json", folder / "config.json")  # a run that failed early has not written both
+    details, config = (_read(path) if path.is_file() else {} for path in files)
+    figures = []
+    for plot in CHAPTERS[study].plots(summary, details):
+        path = folder / "figures" / f"{plot.name}.png"
+        publish(path, partial(plot.figure.savefig, format="png"))
+        address = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        figures.append({"title": plot.title, "caption": plot.caption, "address": address})
+    return {
+        "summary": summary,
+        "config": parameters(config),
+        "references": details.get("references", {}),
+        "figures": figures,
+        "content": CHAPTERS[study].content(summary),
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise BadData(
+            problem=f"{path} cannot be read: {error}",
+            remedy="pass the folder of a run that has ended: HOME/runs/RUN_ID",
+        ) from error
+
+
+def _environment() -> Environment:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for write in (words.number, words.duration, words.size, words.moment, words.phrase):
+        environment.filters[write.__name__] = write
+    return environment

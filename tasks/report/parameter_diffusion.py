@@ -1,0 +1,105 @@
+"""The chapter of a parameter-diffusion run: its figures, and its numbers put into sentences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.report import captions, figures
+from tasks.report.chapter import Plot
+from tasks.report.comparison import baselines_of, comparison, subject_of
+from tasks.report.words import interval, number, percent, signed, size
+
+
+def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    """Accuracies, parameter space, snapshots, losses: those for which the run left numbers."""
+    made = []
+    if "original" in summary:
+        drawn = figures.accuracy_distributions(summary["original"], summary["generated"])
+        text = captions.accuracies(summary)
+        made.append(Plot(name="accuracies", title="Test accuracy, model by model", caption=text, figure=drawn))
+    if pca := details.get("pca"):
+        drawn, text = figures.parameter_space(pca), captions.parameter_space(pca)
+        made.append(Plot(name="parameter_space", title="Where the models lie", caption=text, figure=drawn))
+    if runs := details.get("snapshots"):
+        drawn, text = figures.snapshot_accuracy(runs), captions.snapshots(runs)
+        made.append(Plot(name="snapshots", title="The snapshots", caption=text, figure=drawn))
+    if curves := details.get("curves"):
+        drawn, text = figures.loss_curves(curves), captions.losses(curves)
+        made.append(Plot(name="losses", title="Training losses", caption=text, figure=drawn))
+    return made
+
+
+def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Table rows, sentences and the few large numbers; each empty for a run that failed before it had them."""
+    subject = subject_of(summary)
+    return {
+        "rows": comparison(summary),
+        "in_numbers": _in_numbers(summary, subject) if subject else "",
+        "tiles": _tiles(summary, subject) if subject else [],
+        "per_seed": _per_seed(summary),
+        "material": _material(summary),
+    }
+
+
+def _in_numbers(summary: Mapping[str, Any], subject: str) -> str:
+    made, original, difference = summary["generated"][subject], summary["original"], summary["differences"][subject]
+    low, high = difference["ci95"]
+    text = (
+        f"The {made['n']} models that {subject} generated have a mean test accuracy of {percent(made['mean'])} %, "
+        f"{_against(difference['difference'])} the {percent(original['mean'])} % of the {original['n']} trained ones; "
+        f"the 95 % interval of this difference, {interval((low, high), signed)} points, "
+        f"{'includes' if low <= 0 <= high else 'excludes'} zero."
+    )
+    if chosen := summary["selection"].get(subject):
+        text += f" Chosen on the validation images, the best of them reaches {percent(chosen['test_accuracy'])} %."
+    if baselines := baselines_of(summary):
+        best, mean = next(iter(baselines.items()))
+        relation = "more than" if mean > made["mean"] else "less than" if mean < made["mean"] else "as much as"
+        text += f" The best baseline by mean, {best}, reaches {percent(mean)} %, {relation} the generator."
+    return text
+
+
+def _against(difference: float) -> str:
+    points = signed(abs(difference)).lstrip("+")
+    return f"{points} points {'above' if difference > 0 else 'below'}" if points != "0.00" else "equal to"
+
+
+def _tiles(summary: Mapping[str, Any], subject: str) -> list[tuple[str, str, str]]:
+    """(label, number, what stands below it)."""
+    made, original, difference = summary["generated"][subject], summary["original"], summary["differences"][subject]
+    tiles = [
+        ("originals, mean", f"{percent(original['mean'])} %", interval(original["ci95"])),
+        (f"{subject}, mean", f"{percent(made['mean'])} %", interval(made["ci95"])),
+        ("difference, points", signed(difference["difference"]), interval(difference["ci95"], signed)),
+    ]
+    if baselines := baselines_of(summary):
+        best, mean = next(iter(baselines.items()))
+        tiles.append(("best baseline, mean", f"{percent(mean)} %", best))
+    return tiles
+
+
+def _per_seed(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Means by seed, a column per set; empty for a single seed, whose numbers the main table holds."""
+    seeds = summary.get("per_seed", {})
+    if len(seeds) < 2:
+        return {}
+    names = [row.name for row in comparison(summary)]
+    sets = {seed: {"original": numbers["original"], **numbers["generated"]} for seed, numbers in seeds.items()}
+    return {"names": names, "rows": {seed: [percent(sets[seed][name]["mean"]) for name in names] for seed in sets}}
+
+
+def _material(summary: Mapping[str, Any]) -> str:
+    sentences = []
+    if data := summary.get("data"):
+        shape = " × ".join(map(str, data["shape"]))
+        sentences.append(
+            f"Data: {data['name']}, {data['classes']} classes, {shape}; {number(data['train'])} training, "
+            f"{number(data['validation'])} validation and {number(data['test'])} test images."
+        )
+    if layout := summary.get("layout"):
+        sentences.append(
+            f"A model is {number(layout['numbers'])} numbers in {layout['tensors']} tensors of the classifier; the "
+            f"running statistics of their norm layers: {layout['buffers']}."
+        )
+    if stored := summary.get("storage"):
+        sentences.append(f"{number(stored['rows'])} snapshots are stored in {size(stored['bytes'])}.")
+    return " ".join(sentences)

@@ -1,0 +1,64 @@
+"""The final table of a run: for the terminal, and as Markdown for Prefect's page of artifacts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tasks.report.comparison import HEADS, comparison
+from tasks.report.words import duration
+
+COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
+_SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median", "worst"))  # fits 100 columns
+
+
+def render(summary: Mapping[str, Any]) -> RenderableType:
+    """Verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
+    if summary["study"] == "nightly":
+        return _studies(summary)
+    failed = summary["state"] == "failed"
+    head = Text(summary["error"] or "failed", "red") if failed else Text(summary["verdict"], "bold")
+    rows = comparison(summary)
+    if not rows:
+        return head
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
+    table.add_column("models")
+    for place in _SHOWN:
+        table.add_column(HEADS[place], justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(Text(row.name), *(row.cells[place] for place in _SHOWN), style=COLOURS[row.role])
+    return Group(head, table)
+
+
+def _studies(summary: Mapping[str, Any]) -> RenderableType:
+    table = Table("study", "state", "time", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, study in summary["studies"].items():
+        colour = "red" if study["state"] == "failed" else ""
+        table.add_row(Text(name), Text(study["state"], colour), duration(study["seconds"]))
+    return table
+
+
+def markdown(summary: Mapping[str, Any]) -> str:
+    """Verdict and table in GitHub's Markdown."""
+    failed = summary["state"] == "failed"
+    lines = [f"**Failed.** {_plain(summary['error'] or '')}" if failed else f"**{_plain(summary['verdict'])}**"]
+    if rows := comparison(summary):
+        lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
+        lines += [_line(_plain(row.name), *row.cells) for row in rows]
+        lines += [
+            "",
+            "Test accuracy in %, differences to the originals in points; *chosen*: best on validation, tested once.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is: no table cell ends and no tag opens inside it."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("_", "\\_")

@@ -1,0 +1,180 @@
+"""From stored products to the numbers of the report; nothing here is computed that is not stored, so it can be repeated."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from methods.evaluation.distribution import difference, distribution
+from methods.evaluation.projection import project
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import read_json, read_tensors
+from storage.scores import Scores, read_scores
+from storage.snapshot_set import SnapshotSet
+from tasks.evaluate import ORIGINAL
+from tasks.fit import Fits, rows_of
+from tasks.stage import stage
+
+PICTURED = 200
+"""Points of one group in the picture of principal components."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Products:
+    """References to everything that a parameter-diffusion run has made."""
+
+    seeds: tuple[int, ...]
+    bases: tuple[Ref, ...]
+    snapshots: Ref
+    records: tuple[Ref, ...]
+    fits: Fits
+    generated: Fits
+    scores: tuple[Ref, ...]
+
+    def references(self) -> dict[str, dict[str, str]]:
+        named = {"snapshots": self.snapshots}
+        named |= {f"base seed {seed}": ref for seed, ref in zip(self.seeds, self.bases, strict=True)}
+        named |= {f"fit seed {seed} {name}": ref for (seed, name), ref in self.fits.items()}
+        named |= {f"generated seed {seed} {name}": ref for (seed, name), ref in self.generated.items()}
+        named |= {f"scores {number}": ref for number, ref in enumerate(self.scores)}
+        return {name: dataclasses.asdict(ref) for name, ref in named.items()}
+
+
+@stage
+def summarise(products: Products, splits: Splits, generator: str, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json` (what the figures draw)."""
+    scores = read_scores([ref.path for ref in products.scores])
+    stored = SnapshotSet.open(products.snapshots)
+    told = {key: _told(ref) for key, ref in products.fits.items()}
+    records = [read_json(ref.path) for ref in products.records]
+    summary = {
+        **distributions(scores, seed),
+        "per_seed": {
+            str(each): distributions(_only(scores, scores.seed == each), seed) for each in products.seeds
+        },
+        "selection": selection(scores),
+        "gates": _worst_gates([told[each, generator]["gates"] for each in products.seeds]),
+        "storage": {"rows": stored.rows, "shards": len(stored.shards), "bytes": stored.bytes},
+        "prefix_passes": sum(record["prefix_passes"] for record in records),
+        "held_out": {str(each): told[each, generator]["facts"] for each in products.seeds},
+        "data": {
+            "name": splits.name,
+            "digest": splits.digest,
+            "train": len(splits.train),
+            "validation": len(splits.validation),
+            "test": len(splits.test),
+            "classes": len(splits.classes),
+            "shape": list(splits.shape),
+        },
+        "layout": {
+            "numbers": stored.layout.size,
+            "tensors": len(stored.layout.entries),
+            "buffers": stored.layout.buffers,
+        },
+    }
+    summary["verdict"] = verdict(summary, generator)
+    details = {
+        "curves": _curves(products, records, told, generator),
+        "pca": [_pca(products, each) for each in products.seeds],
+        "snapshots": [_history(stored, each) for each in products.seeds],
+        "references": products.references(),
+    }
+    return summary, details
+
+
+def distributions(scores: Scores, seed: int) -> dict[str, Any]:
+    """Test accuracies of the originals and of each generator, and how far the generators' means lie from theirs."""
+    by_name = {name: scores.test_accuracy[scores.generator == name] for name in dict.fromkeys(scores.generator)}
+    original = by_name.pop(ORIGINAL)
+    return {
+        "original": distribution(original, seed=seed),
+        "generated": {name: distribution(values, seed=seed) for name, values in by_name.items()},
+        "differences": {name: difference(values, original, seed=seed) for name, values in by_name.items()},
+    }
+
+
+def selection(scores: Scores) -> dict[str, dict[str, Any]]:
+    """Per generator, the model that is best on validation (the first of equals), and what it reaches on test."""
+    chosen = {}
+    for name in dict.fromkeys(scores.generator):
+        rows = np.flatnonzero(scores.generator == name)
+        best = rows[scores.validation_accuracy[rows].argmax()]
+        chosen[name] = {
+            "chosen_index": int(scores.index[best]),
+            "seed": int(scores.seed[best]),
+            "validation_accuracy": float(scores.validation_accuracy[best]),
+            "test_accuracy": float(scores.test_accuracy[best]),
+        }
+    return chosen
+
+
+def verdict(summary: Mapping[str, Any], generator: str) -> str:
+    """One sentence: how the generated models compare with their originals, and with averaging."""
+    gap, averaged = summary["differences"][generator], summary["generated"]["mean"]["mean"]
+    made = summary["generated"][generator]
+    low, high = (100 * bound for bound in gap["ci95"])
+    if low > 0:
+        compared = f"are better than their originals by {100 * gap['difference']:.2f} points on average"
+    elif high < 0:
+        compared = f"are worse than their originals by {-100 * gap['difference']:.2f} points on average"
+    else:
+        compared = f"cannot be told from their originals ({100 * gap['difference']:+.2f} points on average)"
+    low_made, high_made = made["ci95"]
+    if averaged > high_made:
+        beside = f"simply averaging the snapshots does better ({averaged:.2%} against {made['mean']:.2%})"
+    elif averaged < low_made:
+        beside = f"averaging the snapshots does worse ({averaged:.2%} against {made['mean']:.2%})"
+    else:
+        beside = f"averaging the snapshots does just as well ({averaged:.2%})"
+    interval = f"95 % interval {low:+.2f} to {high:+.2f}, n = {made['n']} against {summary['original']['n']}"
+    return f"Generated models {compared} ({interval}); {beside}."
+
+
+def _told(ref: Ref) -> dict[str, Any]:
+    return {name: json.loads(text) for name, text in read_tensors(ref.path)[1].items()}
+
+
+def _only(scores: Scores, rows: np.ndarray) -> Scores:
+    return Scores(**{field.name: getattr(scores, field.name)[rows] for field in dataclasses.fields(scores)})
+
+
+def _worst_gates(gates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of each gate, the seed that came closest to its limit."""
+    return {
+        name: min((each[name] for each in gates), key=lambda gate: abs(gate["value"] - gate["limit"]))
+        for name in gates[0]
+    }
+
+
+def _curves(
+    products: Products, records: Sequence[Mapping[str, Any]], told: Mapping[Any, Any], generator: str
+) -> dict[str, list[dict[str, Any]]]:
+    curves: dict[str, list[dict[str, Any]]] = {"base training": [], "collection": []}
+    for each, base, record in zip(products.seeds, products.bases, records, strict=True):
+        label = {"label": f"seed {each}"}
+        curves["base training"] += [label | curve for curve in _told(base)["curves"]]
+        curves["collection"] += [label | curve for curve in record["curves"]]
+        for name, curve in told[each, generator]["curves"].items():
+            curves.setdefault(name, []).append(label | curve)
+    return curves
+
+
+def _pca(products: Products, seed: int) -> dict[str, Any]:
+    rows, _ = rows_of(products.snapshots, seed)
+    original = SnapshotSet.open(products.snapshots).matrix(seeds=[seed])[0]
+    groups = {"original": original, "held_out": rows.held_out.numpy()}
+    for (owner, name), ref in products.generated.items():
+        if owner == seed:
+            groups[name] = read_tensors(ref.path)[0]["rows"][:PICTURED].numpy()
+    coordinates, explained = project(original, groups)
+    points = {name: np.round(values, 6).tolist() for name, values in coordinates.items()}
+    return {"seed": seed, "explained": explained, "groups": points}
+
+
+def _history(stored: SnapshotSet, seed: int) -> dict[str, Any]:
+    table = stored.scalars(seeds=[seed])
+    columns = {name: table.column(name).to_pylist() for name in ("epoch", "accuracy", "accuracy_reloaded")}
+    return {"seed": seed, **columns}

@@ -1,0 +1,90 @@
+"""A small run on disk, as a parameter-diffusion study leaves it: what report, tracking and schema tests read."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from methods.evaluation.distribution import difference, distribution
+
+MODELS = {"latent_ddpm": (12, 0.93), "noise_0.05": (12, 0.90), "gaussian": (12, 0.94), "mean": (1, 0.96)}
+
+
+def _summary(run_id: str) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    accuracies = {name: np.round(rng.normal(mean, 0.01, n), 4) for name, (n, mean) in MODELS.items()}
+    original = np.round(rng.normal(0.95, 0.01, 12), 4)
+    generated = {name: distribution(values) for name, values in accuracies.items()}
+    versions = {"python": "3.11.2", "torch": "2.15.0", "ray": "2.60.0", "prefect": "3.8.8", "mlflow": "3.17.2"}
+    return {
+        "study": "parameter_diffusion",
+        "preset": "smoke",
+        "run_id": run_id,
+        "seed": 0,
+        "started": "2026-05-12T02:00:07+00:00",
+        "seconds": 12.5,
+        "stages": {"base": 3.25, "collect": 4.5, "fit": 4.75},
+        "environment": {**versions, "device": "cpu", "cpus": 2, "gpus": 0, "commit": "0f" * 20, "dirty": False},
+        "config_hash": "c0" * 32,
+        "state": "completed",
+        "error": None,
+        "original": distribution(original),
+        "generated": generated,
+        "gates": {"reconstruction": {"value": 0.0123, "limit": 0.02, "passed": True, "meaning": "accuracy lost"}},
+        "storage": {"rows": 12, "shards": 1, "bytes": 98_304},
+        "verdict": "latent_ddpm does not beat the mean of the snapshots.",
+        "differences": {name: difference(values, original) for name, values in accuracies.items()},
+        "selection": {
+            name: {"chosen_index": 0, "validation_accuracy": 0.97, "test_accuracy": float(values[0])}
+            for name, values in accuracies.items()
+        },
+        "per_seed": {"0": {"original": distribution(original), "generated": generated}},
+        "prefix_passes": 1797,
+        "data": {
+            "name": "digits",
+            "digest": "d1" * 32,
+            "train": 1131,
+            "validation": 126,
+            "test": 540,
+            "classes": 10,
+            "shape": [1, 8, 8],
+        },
+        "layout": {"numbers": 2048, "tensors": 4, "buffers": "frozen"},
+    }
+
+
+def _details() -> dict[str, Any]:
+    rng = np.random.default_rng(8)
+    steps = list(range(30))
+    line = {"label": "seed 0", "x": steps, "y": [2.0**-s for s in steps], "x_label": "step", "y_label": "loss"}
+    groups = {name: rng.normal(size=(12, 2)).tolist() for name in ("original", "held_out", "latent_ddpm", "gaussian")}
+    accuracy = rng.uniform(0.9, 0.95, 12).tolist()
+    return {
+        "curves": {"base training": [line], "denoiser": [line]},
+        "pca": [{"seed": 0, "explained": [0.4, 0.2], "groups": {**groups, "mean": [[0.0, 0.0]]}}],
+        "snapshots": [{"seed": 0, "epoch": steps[:12], "accuracy": accuracy, "accuracy_reloaded": accuracy}],
+        "references": {"snapshots": {"path": "snapshots/entry.json", "sha256": "5e" * 32}},
+    }
+
+
+@pytest.fixture
+def run_files() -> dict[str, Any]:
+    """`summary`, `details` and `config` of a completed run, free to change before they are written."""
+    config = {"network": {"kind": "conv_net", "channels": [8, 16]}, "samples": 12, "seeds": [0], "root": None}
+    return {"summary": _summary("run-1"), "details": _details(), "config": config}
+
+
+@pytest.fixture
+def write_run() -> Callable[[Path, dict[str, Any]], Path]:
+    """Writes the three files into a folder."""
+
+    def write(folder: Path, files: dict[str, Any]) -> Path:
+        folder.mkdir(parents=True)
+        for name, value in files.items():
+            (folder / f"{name}.json").write_text(json.dumps(value))
+        return folder
+
+    return write
