@@ -40,5 +40,5 @@ def with_normalisation(network: nn.Module, mean: tuple[float, ...], std: tuple[f
     A wrapper would put a prefix before every parameter name; a subclass leaves `layer4.1.bn1.weight` what it is.
     """
     network.normalize = Normalize(mean, std)
-    network.__class__ = _normalised(type(network))
+    network.__class__ = _normalised(type(network))  # type: ignore[arg-type]
     return network

@@ -13,7 +13,8 @@ from methods.layout import Layout
 from storage.files import Ref, verify_ref
 from storage.manifest import Entry, Shard, read_entry, read_layout
 from storage.places import Location, parent
-from storage.shards import SCALARS, group_sizes, opened, read_parameters
+from storage.rows import SCALARS
+from storage.shards import group_sizes, opened, read_parameters
 
 
 class Selection(TypedDict, total=False):

@@ -29,7 +29,8 @@ from storage.manifest import (
     read_part,
 )
 from storage.places import Location, child, locate
-from storage.shards import Row, blocks, check_rows, group_rows, opened, write_shard
+from storage.rows import Row, blocks, group_rows
+from storage.shards import check_rows, opened, write_shard
 from storage.write_errors import write_errors
 
 WRITERS = 2

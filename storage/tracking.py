@@ -77,7 +77,7 @@ def ui_command(home: Path, port: int) -> list[str]:
     """The command line that serves MLflow's pages over HOME on this machine; runs in the foreground."""
     # Without its job execution, which nothing here uses, the server is two processes instead of ten.
     settings = ["MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"]
-    store = ["--backend-store-uri", _uri(home), "--default-artifact-root", (_root(home) / "artifacts").as_uri()]
+    store = ["--backend-store-uri", tracking_uri(home), "--default-artifact-root", (_root(home) / "artifacts").as_uri()]
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     return ["env", *settings, sys.executable, "-m", "mlflow", "server", *store, *address]
 
@@ -87,6 +87,7 @@ def _root(home: Path) -> Path:
 
 
 def tracking_uri(home: Path) -> str:
+    """Where runs are logged: MLFLOW_TRACKING_URI, or the database below HOME."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root(home) / 'mlflow.db'}"
 
 
@@ -125,8 +126,7 @@ def _experiment(client: "MlflowClient", home: Path, study: str) -> str:
     # A tracking server stores artifacts where it was told to; only a local database needs to hear of HOME.
     local = tracking_uri(home).startswith("sqlite:")
     location = (_root(home) / "artifacts" / study).as_uri() if local else None
-    kind = {"mlflow.experimentKind": "custom_model_development"}  # which of its pages the interface opens first
-    return client.create_experiment(study, artifact_location=location, tags=kind)
+    return client.create_experiment(study, artifact_location=location)
 
 
 def _logged(client: "MlflowClient", experiment: str, run_id: str, digest: str) -> str | None:

@@ -34,8 +34,8 @@ def predict_many(
 ) -> Int[Tensor, "models n"]:
     """Class predicted by each model for each image, in eval mode, as a loop over the models would predict it.
 
-    `batch` images and `rows` // `batch` models are in flight at a time; the defaults suit one CPU core, a GPU is
-    better filled by 512 and 8192. With `calibration` the batch norms that hold any of the given parameters get their
+    `batch` images and `rows` // `batch` models are in flight at a time; the defaults suit one CPU core, a GPU wants
+    more of both. With `calibration` the batch norms that hold any of the given parameters get their
     running statistics from those images first, averaged over batches of `batch`. `on_models` hears how many models'
     worth of predictions are done, and of how many.
 

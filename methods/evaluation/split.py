@@ -21,9 +21,9 @@ class Split:
     parameters, and `functional_call(split.tail, parameters, boundary)` takes the state-dict names of the network.
     """
 
-    prefix: nn.Module
+    prefix: fx.GraphModule
     """Images (n, channels, height, width) in [0, 1] to a tuple of boundary tensors, each with n first."""
-    tail: nn.Module
+    tail: fx.GraphModule
     """The boundary tensors, as positional arguments, to logits (n, classes)."""
 
 

@@ -30,7 +30,7 @@ class _Norm(nn.Module):
 
 
 class EvalNorm(_Norm):
-    """Batch norm in eval mode as one multiply-add per number; batched over models the ordinary one copies twice."""
+    """Batch norm in eval mode as one multiply-add per number, whether or not it differs between models."""
 
     def forward(self, x: Float[Tensor, "n c *size"]) -> Float[Tensor, "n c *size"]:
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)

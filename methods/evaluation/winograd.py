@@ -91,6 +91,6 @@ class _MergedBatch(torch.autograd.Function):
         """Nothing is kept: the layer is for inference."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], x: Tensor, layer: WinogradConv2d) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int, None], x: Tensor, layer: WinogradConv2d) -> tuple[Tensor, int]:
         mapped = x.movedim(in_dims[0], 0)
         return layer.convolve(mapped.flatten(0, 1)).unflatten(0, mapped.shape[:2]), 0

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Int64
-from sklearn.datasets import load_digits
 from torch import Tensor, select
 
 from storage.datasets.carving import stratified, without
@@ -20,6 +19,9 @@ TEST_SEED = 1797
 
 def digits() -> Source:
     """The set with its values 0..16 spread over 0..255 and a test split that is always the same."""
+    # Imported here, because it takes as long as importing PyTorch and no other source needs it.
+    from sklearn.datasets import load_digits
+
     bunch = load_digits()
     images = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)).unsqueeze(1)
     labels = torch.from_numpy(bunch.target).long()

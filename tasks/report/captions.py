@@ -64,4 +64,5 @@ def snapshots(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def losses(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     ends = (f"{name} {number(float(np.mean([line['y'][-1] for line in lines])))}" for name, lines in curves.items())
-    return f"Last values, averaged over the seeds: {', '.join(ends)}."
+    averaged = ", averaged over the seeds" if any(len(lines) > 1 for lines in curves.values()) else ""
+    return f"Last values{averaged}: {', '.join(ends)}."

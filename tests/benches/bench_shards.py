@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 import torch
 
 from methods.layout import Entry, Layout
-from storage.shards import ELEMENT, Row
+from storage.rows import Row
+from storage.shards import ELEMENT
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, write_part
 

@@ -55,6 +55,11 @@ def test_same_settings_same_splits_and_the_seed_never_moves_the_test_images(tmp_
     assert set(rows(first.validation)) | set(rows(first.train)) == set(rows(other.validation)) | set(rows(other.train))
 
 
+def test_the_digits_are_cut_alike_everywhere_and_always(tmp_path):
+    digest = "0a2fb10eccd2070adfd2f472f26292ece72d58b115ddf3d40bb3f2a3bc929105"
+    assert load(Data(), home=tmp_path).digest == digest, "figures measured earlier no longer compare"
+
+
 def test_limits_keep_the_classes_even_and_leave_validation_alone(tmp_path):
     whole = load(Data(), home=tmp_path)
     limited = load(Data(train_limit=100, test_limit=25), home=tmp_path)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from methods.layout import Entry, Layout
@@ -17,7 +18,7 @@ from storage.errors import (
     UnknownSchema,
     WrongHash,
 )
-from storage.shards import Row
+from storage.rows import Row
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, part_committed, write_part
 from storage.verification import verify
@@ -54,8 +55,8 @@ def lose_footer(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[content.index(b"\xb5\x2f\xfd", len(content) // 3) + 40] ^= 4  # inside a compressed page
+    content, chunk = bytearray(path.read_bytes()), pq.read_metadata(path).row_group(0).column(9)
+    content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 4
     path.write_bytes(content)
 
 

@@ -6,8 +6,9 @@ import pytest
 import rich.console
 
 from methods.errors import BadData
-from tasks.report import build, markdown, render
 from tasks.report.comparison import comparison
+from tasks.report.page import build
+from tasks.report.table import markdown, render
 from tasks.report.words import duration, moment, number, percent, signed, size
 
 HOSTILE = '<script>alert("x")</script>&|"\'{{ 7 * 7 }}'
