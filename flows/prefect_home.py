@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from storage.write_errors import write_errors
+
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -17,7 +19,12 @@ QUIET = {
 
 
 def prepare(home: Path) -> None:
-    """State below HOME, no telemetry, no chatter; what the user has set already stays."""
+    """State below HOME, no telemetry, no chatter; what the user has set already stays.
+
+    Raises `ReadOnlyHome` or `StorageFull`.
+    """
+    with write_errors(home):
+        (home / "prefect").mkdir(parents=True, exist_ok=True)
     for name, value in (QUIET | {"PREFECT_HOME": str(home / "prefect")}).items():
         os.environ.setdefault(name, value)
 

@@ -11,7 +11,7 @@ from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_json
-from storage.shards import Row
+from storage.rows import Row
 from storage.snapshots import commit, write_part
 from tasks.laboratory import Apparatus, Laboratory
 from tasks.pool import Job, Pool
