@@ -14,6 +14,8 @@ from rich.console import Console
 from methods.errors import BadSetting, WeightsmithError
 
 output = Console()
+if not output.is_terminal:
+    output = Console(width=120)  # a log file has no width of its own
 
 EXAMPLES = {
     "run": """

