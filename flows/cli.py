@@ -164,8 +164,12 @@ def verify(path: str) -> None:
     from storage.verification import verify as check
 
     with told():
-        findings = check(path)
-        output.print(findings.render() if hasattr(findings, "render") else findings)
+        found = check(path)
+        for file in found.files:
+            output.print(f"{'damaged' if file.error else 'ok':<8} {file.file}", highlight=False)
+        for stray in found.strays:
+            output.print(f"{'stray':<8} {stray} (named by no commit, not read)", highlight=False)
+        found.raise_first()
 
 
 @main.command(epilog=examples("report"))

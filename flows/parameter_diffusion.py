@@ -17,7 +17,10 @@ from tasks.train import train
 
 @flow(name="parameter_diffusion")
 def parameter_diffusion(study: ParameterDiffusion | str = "digits", order: Order = Order()) -> str:
-    """Generates parameters by latent diffusion. `study` is a configuration or a preset's name; returns the run's folder."""
+    """Generates parameters by latent diffusion; returns the run's folder.
+
+    study: a configuration, or the name of a preset.
+    """
     if isinstance(study, str):
         study = resolve("parameter_diffusion", study)
     with study_run(study, order) as workplace:

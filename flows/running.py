@@ -24,6 +24,7 @@ from tasks.pool import Pool, ray_pool
 from tasks.publish import artifact, report, track
 from tasks.run import Run, digest
 
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """How to run a study, which decides none of its numbers.

@@ -105,7 +105,7 @@ def _explain(error: Any, values: dict[str, Any]) -> str:
         if isinstance(place, dict) and part not in place and error["type"] != "extra_forbidden":
             continue
         path.append(str(part))
-        place = place[part] if isinstance(place, dict | list) and not isinstance(part, str) or (
+        place = place[part] if (isinstance(place, dict | list) and not isinstance(part, str)) or (
             isinstance(place, dict) and part in place
         ) else place
     return f"{'.'.join(path)} = {json.dumps(error['input'], default=str)}: {error['msg']}"

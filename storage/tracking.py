@@ -73,6 +73,12 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
     return run
 
 
+def reach(home: Path) -> int:
+    """How many experiments the tracking server or database holds. Raises `TrackingFailed` if it does not answer."""
+    with _client(home) as client:
+        return len(client.search_experiments())
+
+
 def ui_command(home: Path, port: int) -> list[str]:
     """The command line that serves MLflow's pages over HOME on this machine; runs in the foreground."""
     # Without its job execution, which nothing here uses, the server is two processes instead of ten.

@@ -45,6 +45,8 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
     if address == "local":
         # a token would be written into the user's own home; nobody else can reach a private Ray
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        # its C++ part warns about arguments of actors that can restart; the pool keeps those alive
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 

@@ -86,7 +86,7 @@ def rows_of(snapshots: Ref, seed: int) -> tuple[Rows, HoldOut]:
     stored = SnapshotSet.open(snapshots)
     matrix, scalars = stored.matrix(seeds=[seed])
     split = hold_out(matrix)
-    accuracy = torch.from_numpy(scalars.column("accuracy_reloaded").to_numpy()[split.train]).float()
+    accuracy = torch.from_numpy(scalars.column("accuracy_reloaded").to_numpy()[split.train])
     values = torch.from_numpy(matrix)
     rows = Rows(values[split.train], values[split.held_out], stored.layout.sizes, accuracy)
     return rows, split

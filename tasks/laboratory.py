@@ -113,7 +113,7 @@ class Laboratory:
         self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]
     ) -> Float[Tensor, "n"]:
         hits = self.predictions(network, layout, rows, self.validation) == self.splits.validation.labels
-        return hits.double().mean(1).float()
+        return hits.double().mean(1)
 
 
 def _build(apparatus: Apparatus, splits: Splits, seed: int) -> nn.Module:

@@ -68,8 +68,8 @@ class Pool(Protocol):
 class Worker:
     """A laboratory that does one job at a time. A plain class: Ray makes it an actor, tests use it as it is."""
 
-    def __init__(self, apparatus: Apparatus, splits: Callable[[], Splits], listener: Listener) -> None:
-        self.laboratory, self.listener = Laboratory(apparatus, splits()), listener
+    def __init__(self, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
+        self.laboratory, self.listener = Laboratory(apparatus, splits), listener
 
     def do(self, job: Job, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -86,7 +86,7 @@ class InlinePool:
     """Every job in this process, one after the other."""
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
-        self.worker, self.watcher = Worker(apparatus, lambda: splits, watcher), watcher
+        self.worker, self.watcher = Worker(apparatus, splits, watcher), watcher
         self.threads = torch.get_num_threads()
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
@@ -123,18 +123,6 @@ class BoardWriter:
             self.board.write.remote(stage, label, done, total)
 
 
-class Shared:
-    """A value in Ray's object store, fetched by whoever calls; the pool's own copy of the reference keeps it there."""
-
-    def __init__(self, reference: Any) -> None:
-        self.reference = reference
-
-    def __call__(self) -> Any:
-        import ray
-
-        return ray.get(self.reference)
-
-
 class RayPool:
     """Jobs spread over Ray actors, one job in flight per actor. Ray starts with the first job that is really to be done."""
 
@@ -164,7 +152,7 @@ class RayPool:
             import ray
 
             self.board = ray.remote(Board).options(num_cpus=0).remote()
-            self.shared = Shared(ray.put(self.splits))
+            self.shared = ray.put(self.splits)  # held by the pool: a restarted worker needs it again
 
     def _staff(self, grant: Share) -> None:
         import ray

@@ -115,22 +115,30 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
     """One sentence: how the generated models compare with their originals, and with averaging."""
     gap, averaged = summary["differences"][generator], summary["generated"]["mean"]["mean"]
     made = summary["generated"][generator]
-    low, high = (100 * bound for bound in gap["ci95"])
+    points, (low, high) = 100 * gap["difference"], (100 * bound for bound in gap["ci95"])
     if low > 0:
-        compared = f"are better than their originals by {100 * gap['difference']:.2f} points on average"
+        compared = "are better than their originals"
     elif high < 0:
-        compared = f"are worse than their originals by {-100 * gap['difference']:.2f} points on average"
+        compared = "are worse than their originals"
     else:
-        compared = f"cannot be told from their originals ({100 * gap['difference']:+.2f} points on average)"
-    low_made, high_made = made["ci95"]
-    if averaged > high_made:
-        beside = f"simply averaging the snapshots does better ({averaged:.2%} against {made['mean']:.2%})"
-    elif averaged < low_made:
-        beside = f"averaging the snapshots does worse ({averaged:.2%} against {made['mean']:.2%})"
+        compared = "cannot be told from their originals"
+    below, above = made["ci95"]
+    if averaged > above:
+        beside = f"simply averaging the snapshots does better ({_percent(averaged)} against {_percent(made['mean'])})"
+    elif averaged < below:
+        beside = f"averaging the snapshots does worse ({_percent(averaged)} against {_percent(made['mean'])})"
     else:
-        beside = f"averaging the snapshots does just as well ({averaged:.2%})"
-    interval = f"95 % interval {low:+.2f} to {high:+.2f}, n = {made['n']} against {summary['original']['n']}"
-    return f"Generated models {compared} ({interval}); {beside}."
+        beside = f"averaging the snapshots does just as well ({_percent(averaged)})"
+    interval = f"95 % interval {_signed(low)} to {_signed(high)}, n = {made['n']} against {summary['original']['n']}"
+    return f"Generated models {compared}: {_signed(points)} points on average ({interval}); {beside}."
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.2f}".replace("-", "−")
 
 
 def _told(ref: Ref) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from methods.collection.loop import Record, run_phase
+from methods.collection.loop import Record
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref

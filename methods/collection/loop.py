@@ -2,14 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from methods import randomness
-from methods.collection.prefix_cache import PrefixCache
+from methods.collection.prefix_cache import Augment, PrefixCache
 from methods.collection.strategy import Phase, Training
 from methods.errors import BadSetting
 from methods.evaluation.split import Split, split
@@ -19,7 +19,7 @@ from methods.training.curve import Curve, LossRecorder
 
 Images = UInt8[Tensor, "n c h w"]
 Labels = Int[Tensor, "n"]
-Augment = Callable[[Images, torch.Generator], Images]
+
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -75,7 +75,9 @@ def run_phase(
     draw = randomness.generator(seed, "phase", *phase.train, device=images.device)
     source = PrefixCache(cut, images, augment, views=phase.views, frozen=_frozen(network, names), limit=cache_bytes)
     source.fill(draw, on_step)
-    validate = PrefixCache(cut, validation[0], lambda batch, _: batch, views=1, frozen=phase.rows > 0, limit=cache_bytes)
+    validate = PrefixCache(
+        cut, validation[0], lambda batch, _: batch, views=1, frozen=phase.rows > 0, limit=cache_bytes
+    )
     if phase.rows:
         validate.fill(draw)
     optimiser = torch.optim.SGD(
@@ -101,7 +103,7 @@ def run_phase(
                 accuracy = live_accuracy(network, cut, validate, validation[1])
                 yield Snapshot(done / batches, done, rate, accuracy, layout.flatten(network.state_dict()))
     record.curve = recorder.curve()
-    record.prefix_passes = source.prefix_passes + validate.prefix_passes
+    record.prefix_passes = source.passes + validate.passes
 
 
 def prepare(network: nn.Module, names: tuple[str, ...], layout: Layout) -> Split:
@@ -118,6 +120,10 @@ def prepare(network: nn.Module, names: tuple[str, ...], layout: Layout) -> Split
     return split(network, names)
 
 
+def _as_it_is(images: Images, _: torch.Generator) -> Images:
+    return images
+
+
 def _frozen(network: nn.Module, names: tuple[str, ...]) -> bool:
     return not {name for name, _ in network.named_parameters()} <= set(names)
 
@@ -127,7 +133,7 @@ def live_accuracy(network: nn.Module, cut: Split, validation: PrefixCache, label
     """Accuracy of the network as it stands, in eval mode; every module's mode is put back."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
-    hits = torch.zeros((), device=labels.device)
+    hits = torch.zeros((), dtype=torch.int64, device=labels.device)
     for batch in torch.arange(len(labels), device=labels.device).split(1024):
         hits += (cut.tail(*validation.boundary(0, batch, None)).argmax(1) == labels[batch]).sum()
     for module, mode in modes:

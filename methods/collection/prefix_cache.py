@@ -7,10 +7,13 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from methods.errors import BadSetting
+from methods.evaluation.boundary import Prefix
 from methods.evaluation.split import Split
 from methods.progress import OnStep, silent
 
 BATCH = 256
+
+Augment = Callable[[UInt8[Tensor, "n c h w"], torch.Generator], UInt8[Tensor, "n c h w"]]
 
 
 class PrefixCache:
@@ -23,23 +26,27 @@ class PrefixCache:
         self,
         cut: Split,
         images: UInt8[Tensor, "n c h w"],
-        augment: Callable[[UInt8[Tensor, "n c h w"], torch.Generator], UInt8[Tensor, "n c h w"]],
+        augment: Augment,
         *,
         views: int,
         frozen: bool,
         limit: int,
     ) -> None:
-        self.cut, self.images, self.augment = cut, images, augment
+        self.prefix = Prefix(cut, device=images.device)
+        self.images, self.augment = images, augment
         self.views, self.frozen, self.limit = views, frozen, limit
         self.kept: list[tuple[Tensor, ...]] = []
-        self.prefix_passes = 0
 
-    @torch.no_grad()
+    @property
+    def passes(self) -> int:
+        """Images that went through the prefix so far."""
+        return self.prefix.passes
+
     def fill(self, draw: torch.Generator, on_step: OnStep = silent) -> None:
         """Computes all views, if the network has a frozen part. Raises `BadSetting` beforehand if they do not fit."""
         if not self.frozen:
             return
-        one = self._prefix(self.images[:1])
+        one = self.prefix(self.images[:1])
         needed = self.views * len(self.images) * sum(part.numel() * part.element_size() for part in one)
         if needed > self.limit:
             raise BadSetting(
@@ -48,15 +55,7 @@ class PrefixCache:
                 remedy="lower strategy.views or data.train_limit, or raise resources.cache_gib",
             )
         for view in range(self.views):
-            kept: tuple[Tensor, ...] = ()
-            for start in range(0, len(self.images), BATCH):
-                batch = self.images[start : start + BATCH]
-                parts = self._prefix(self.augment(batch, draw))
-                kept = kept or tuple(part.new_empty((len(self.images), *part.shape[1:])) for part in parts)
-                for whole, part in zip(kept, parts, strict=True):
-                    whole[start : start + BATCH] = part
-                self.prefix_passes += len(batch)
-            self.kept.append(kept)
+            self.kept.append(self.prefix.cache(self.augment(self.images, draw), batch=BATCH))
             on_step("prefix", view + 1, self.views)
 
     def boundary(self, epoch: int, batch: Int[Tensor, "b"], draw: torch.Generator | None) -> tuple[Tensor, ...]:
@@ -64,8 +63,4 @@ class PrefixCache:
         if self.kept:
             return tuple(part[batch] for part in self.kept[epoch % self.views])
         images = self.images[batch]
-        self.prefix_passes += len(batch)
-        return self._prefix(images if draw is None else self.augment(images, draw))
-
-    def _prefix(self, images: UInt8[Tensor, "n c h w"]) -> tuple[Tensor, ...]:
-        return self.cut.prefix(images.float() / 255)
+        return self.prefix(images if draw is None else self.augment(images, draw))

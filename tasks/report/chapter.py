@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """A figure and the sentences below it; `name` is its file in `figures/`. A chapter's first plot is set large."""
+    """A figure and the sentences below it; `name` is its file in `figures/`."""
 
     name: str
     title: str

@@ -1,0 +1,40 @@
+"""A study by plain calls: every stage in this process, without Prefect, Ray or MLflow."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.configuration import ParameterDiffusion
+from flows.parameter_diffusion import generate_and_compare
+from flows.running import Workplace
+from storage import datasets
+from tasks.pool import InlinePool
+from tasks.run import Run
+
+
+class Unseen:
+    """A watcher that shows nothing."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def stage(self, name: str, jobs: int, committed: int) -> Iterator[None]:
+        yield
+
+    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None:
+        pass
+
+
+def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
+    splits = datasets.load(study.data, home=home)
+    run = Run(home=str(home), run_id="plain", preset=study.preset, seed=study.seed)
+    pool = InlinePool(study.apparatus, splits, Unseen())
+    return Workplace(run=run, study=study, splits=splits, pool=pool, display=Unseen(), started=datetime.now(UTC))
+
+
+def run_plainly(study: ParameterDiffusion, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the details of the study; its products lie below `home`."""
+    return generate_and_compare(study, workplace(study, home))
