@@ -20,6 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	@PATH="$(VENV)/bin:$$PATH"; test -x $(VENV)/bin/python || uv venv --quiet --python $(PYTHON) $(VENV)
 	@echo "installing (the first time about 5 GB, mostly PyTorch; later about a second)"
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" uv pip install --quiet --python $(VENV)/bin/python --constraints constraints.txt --editable . --group dev
+	@mkdir -p .weightsmith/prefect  # prefect.toml names it, and Prefect makes no parents
 	@touch $(READY)
 
 nightly: setup   ## tonight's run on this machine: preset digits, at most two minutes

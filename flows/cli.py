@@ -3,7 +3,7 @@
 import contextlib
 import importlib.metadata
 import json
-import subprocess
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,16 +194,17 @@ def ui(home: Path | None, port: int) -> None:
     from flows.places import home_folder
     from storage.tracking import ui_command
 
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(subprocess.call(ui_command(home_folder(str(home) if home else None), port)))
+    command = ui_command(home_folder(str(home) if home else None), port)
+    os.execvp(command[0], command)  # MLflow takes this process's place, so that ending it ends its servers
 
 
 @main.command()
 @home_option
 def doctor(home: Path | None) -> None:
     """Check versions, devices, Ray, Prefect, MLflow, data and disk."""
-    from flows.doctor import examine
-    from flows.places import home_folder
+    with told(), prefect_below(home):
+        from flows.doctor import examine
+        from flows.places import home_folder
 
-    if not examine(home_folder(str(home) if home else None), output):
-        sys.exit(1)
+        if not examine(home_folder(str(home) if home else None), output):
+            sys.exit(1)

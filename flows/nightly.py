@@ -10,7 +10,7 @@ from prefect import flow
 
 from flows.parameter_diffusion import parameter_diffusion
 from flows.running import Order, common_keys, point_latest
-from flows.studies import KINDS, Study, resolve
+from flows.studies import KINDS, Study, as_json, resolve
 from methods.errors import WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
@@ -34,7 +34,7 @@ def nightly(
     started = datetime.now(UTC)
     studies = tonight(preset, settings or {}, rotating_seed(started) if seed is None else seed)
     home = order.folder
-    key = digest([preset, {name: dataclasses.asdict(study) for name, study in studies.items()}])[:4]
+    key = digest({name: as_json(study) for name, study in studies.items()})[:4]
     run_id = f"{started:%Y%m%d-%H%M%S}-nightly-{preset}-{key}"
     first = next(iter(studies.values()))
     run = Run(home=str(home), run_id=run_id, preset=preset, seed=first.seed)
@@ -48,7 +48,7 @@ def nightly(
             except WeightsmithError:
                 state = "failed"
             done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
-        publish_json(run.folder / "config.json", {name: dataclasses.asdict(study) for name, study in studies.items()})
+        publish_json(run.folder / "config.json", {name: as_json(study) for name, study in studies.items()})
         seconds = {name: each["seconds"] for name, each in done.items()}
         summary = common_keys(run, first, started, seconds) | {"study": "nightly", "studies": done}
         publish_json(run.folder / "summary.json", summary)

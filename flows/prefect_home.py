@@ -9,6 +9,8 @@ from storage.write_errors import write_errors
 
 QUIET = {
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    # the command line says what went wrong, once; a server gets Prefect's own account of it
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
@@ -29,20 +31,33 @@ def prepare(home: Path) -> None:
         os.environ.setdefault(name, value)
 
 
-def end_orphans() -> int:
+def end_orphans(home: Path) -> int:
     """Ends the temporary Prefect servers of this home whose flow was killed; returns how many there were.
 
     To be called by whoever holds the home's lock: then no such server can belong to a living flow of this home.
     """
     ended = 0
+    state = os.environ.get("PREFECT_HOME", str(home / "prefect"))
     for process in psutil.process_iter(["cmdline", "ppid"]):
         command = " ".join(process.info["cmdline"] or ())
-        if process.info["ppid"] != 1 or "prefect.server.api.server" not in command:
+        if "prefect.server.api.server" not in command or _has_flow(process):
             continue
         try:
-            if process.environ().get("PREFECT_HOME") == os.environ["PREFECT_HOME"]:
+            if process.environ().get("PREFECT_HOME") == state:
                 process.terminate()
                 ended += 1
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return ended
+
+
+def _has_flow(server: psutil.Process) -> bool:
+    """Whether the process that started `server` lives; orphans belong to init, or to what a session has for it."""
+    if server.info["ppid"] == os.getpid():
+        return True
+    if server.info["ppid"] == 1:
+        return False
+    try:
+        return "python" in Path(psutil.Process(server.info["ppid"]).exe()).name
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False

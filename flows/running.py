@@ -91,7 +91,7 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
     with contextlib.ExitStack() as stack:
         if not order.parent:
             stack.enter_context(home_lock(home))
-            end_orphans()
+            end_orphans(home)
         run = open_run(study, order, started)
         display = stack.enter_context(displayed(f"{study.study} {study.preset}"))
         publish_json(run.folder / "config.json", as_json(study))
@@ -101,7 +101,8 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
             yield Workplace(run, study, splits, pool, display, started)
         except WeightsmithError as error:
-            failed = {"state": "failed", "error": str(error), "verdict": f"The run failed: {error.problem}"}
+            failed: dict[str, Any] = {"state": "failed", "error": str(error)}
+            failed["verdict"] = f"The run failed: {error.problem}"
             if isinstance(error, GateFailed):
                 gate = {"value": error.value, "limit": error.limit, "passed": False, "meaning": error.problem}
                 failed["gates"] = {error.gate: gate}

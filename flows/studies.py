@@ -51,7 +51,7 @@ def resolve(study: str, preset: str, changes: Sequence[str] = (), *, seed: int |
         return TypeAdapter(kind.configuration).validate_python(values)
     except ValidationError as error:
         raise BadSetting(
-            problem="\n".join(_explain(each, values) for each in error.errors()),
+            problem="\n".join(_explain(each, values) for each in _first_causes(error)),
             remedy=f"`weightsmith show {study} --preset {preset}` prints every field with its value",
         ) from None
 
@@ -99,13 +99,33 @@ def _fields(place: dict[str, Any], wanted: str) -> str:
 def _explain(error: Any, values: dict[str, Any]) -> str:
     """One line: the field, the value, what is allowed."""
     place: Any = values
+    group: dict[str, Any] = {}
     path: list[str] = []
     for part in error["loc"]:
         # pydantic names the member of a union on the way; that is no field of the user's
-        if isinstance(place, dict) and part not in place and error["type"] != "extra_forbidden":
-            continue
-        path.append(str(part))
-        place = place[part] if (isinstance(place, dict | list) and not isinstance(part, str)) or (
-            isinstance(place, dict) and part in place
-        ) else place
-    return f"{'.'.join(path)} = {json.dumps(error['input'], default=str)}: {error['msg']}"
+        if part in (place if isinstance(place, dict) else range(len(place)) if isinstance(place, list) else ()):
+            group = place if isinstance(place, dict) else group
+            place = place[part]
+            path.append(str(part))
+    allowed = error["msg"]
+    if error["type"] == "missing":
+        path.append(str(error["loc"][-1]))
+        return f"{'.'.join(path)} is missing"
+    if error["type"] == "unexpected_keyword_argument":
+        allowed = f"{group.get('kind', 'this group')} has no such field"
+        if "kind" in group:
+            above = ".".join(path[:-1])
+            allowed += f'; to change the kind, give the whole group: --set \'{above}={{"kind": "{group["kind"]}"}}\''
+    return f"{'.'.join(path)} = {json.dumps(error['input'], default=str)}: {allowed}"
+
+
+def _first_causes(error: ValidationError) -> list[Any]:
+    """Without what only follows from another: a list whose items are wrong is called too short as well."""
+    found = error.errors()
+    return [
+        each
+        for each in found
+        if not any(
+            len(other["loc"]) > len(each["loc"]) and other["loc"][: len(each["loc"])] == each["loc"] for other in found
+        )
+    ]

@@ -5,7 +5,7 @@ they are dataclasses that pickle by their fields; a contract test pickles every 
 """
 
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 
 def _rebuild(kind: type["WeightsmithError"], fields: dict[str, Any]) -> "WeightsmithError":
@@ -26,7 +26,7 @@ class WeightsmithError(Exception):
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return _rebuild, (type(self), values)
 
-    def about(self, subject: str) -> Self:
+    def about(self, subject: str) -> "WeightsmithError":
         """The same error, its problem prefixed by the study, seed or file that it concerns."""
         return dataclasses.replace(self, problem=f"{subject}: {self.problem}")
 

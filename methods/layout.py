@@ -21,8 +21,8 @@ Buffers = Literal["frozen", "snapshot", "recalibrate"]
 """What happens to the running statistics of the chosen norm layers.
 
 `frozen`: every norm stays in eval mode while the chosen layers train, so statistics never move. `snapshot`: the chosen
-norms run in train mode and their statistics are part of the row (variances through a logarithm). `recalibrate`: they run
-in train mode and are measured anew, by forward passes over training images, after a row is written back.
+norms run in train mode and their statistics are part of the row (variances through a logarithm). `recalibrate`: they
+run in train mode and are measured anew, by forward passes over training images, after a row is written back.
 """
 
 
@@ -100,7 +100,7 @@ def choose(network: nn.Module, patterns: Iterable[str], *, buffers: Buffers = "f
 
     Raises `BadSetting` if a pattern matches nothing, naming what it could have matched.
     """
-    parameters = {name: value for name, value in network.named_parameters()}
+    parameters = dict(network.named_parameters())
     patterns = tuple(patterns)
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in parameters):
@@ -108,7 +108,9 @@ def choose(network: nn.Module, patterns: Iterable[str], *, buffers: Buffers = "f
                 problem=f"no parameter matches the pattern {pattern!r}",
                 remedy="the network has: " + ", ".join(parameters),
             )
-    chosen = {name: value for name, value in parameters.items() if any(fnmatchcase(name, p) for p in patterns)}
+    chosen: dict[str, Tensor] = {
+        name: value for name, value in parameters.items() if any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
     transforms: dict[str, Literal["identity", "log"]] = dict.fromkeys(chosen, "identity")
     if buffers == "snapshot":
         owners = {name.rpartition(".")[0] for name in chosen}

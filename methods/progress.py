@@ -1,10 +1,9 @@
 """How a long computation tells what it has done: a plain callable, so that nothing here knows a process or a screen."""
 
-from typing import Protocol
+from collections.abc import Callable
 
-
-class OnStep(Protocol):
-    def __call__(self, stage: str, done: int, total: int, /) -> None: ...
+OnStep = Callable[[str, int, int], None]
+"""Hears the stage, how many steps of it are done, and of how many."""
 
 
 def silent(stage: str, done: int, total: int, /) -> None:

@@ -1,4 +1,4 @@
-"""Randomness as a function of names: the same (seed, purpose, index) gives the same numbers in any process and order."""
+"""Randomness as a function of names: the same seed and purpose give the same numbers in any process and order."""
 
 import hashlib
 

@@ -1,11 +1,12 @@
 """The parameter autoencoder: rows of D numbers to latents of d and back, by 1-D convolutions (arXiv 2402.13144, §3.2).
 
-Convolutions shorten the row, one linear map on each side mixes the rest: a row of parameters, unlike a signal, is not the
-same everywhere. There is no normalisation layer, so decoding a batch equals decoding its rows one by one, and the encoder
-sees the scale of its input (rows come standardised per coordinate).
+Convolutions shorten the row, one linear map on each side mixes the rest: a row of parameters, unlike a signal, is not
+the same everywhere. There is no normalisation layer, so decoding a batch equals decoding its rows one by one, and the
+encoder sees the scale of its input (rows come standardised per coordinate).
 """
 
 import dataclasses
+import itertools
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -41,7 +42,7 @@ class ConvolutionalAutoencoder(nn.Module):
         widths = (1, *config.channels)
         down: list[nn.Module] = []
         up: list[nn.Module] = []
-        for narrow, wide in zip(widths, widths[1:], strict=False):
+        for narrow, wide in itertools.pairwise(widths):
             # kernel 2s with padding s/2 maps a length L to exactly L/s and back
             down += [nn.Conv1d(narrow, wide, 2 * s, s, (s + 1) // 2, bias=True), nn.SiLU()]
             up = [nn.ConvTranspose1d(wide, narrow, 2 * s, s, (s + 1) // 2, output_padding=s % 2), nn.SiLU(), *up]

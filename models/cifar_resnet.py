@@ -78,6 +78,11 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 class ResNet(nn.Module):
     """Float images (n, channels, h, w) to logits (n, classes)."""
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, config: CifarResNet, *, classes: int, channels: int) -> None:
         super().__init__()
         block = Bottleneck if config.depth == 50 else BasicBlock

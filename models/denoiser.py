@@ -1,8 +1,8 @@
 """The denoiser of latent diffusion, ε_θ(x_t, t): a 1-D convolutional U-Net with skips over the latent vector.
 
-The latent is read as a signal of one channel; a learned embedding per position is added at the input, since the positions of
-a latent, unlike those of a signal, each have a meaning of their own. The time embedding belongs to the sample: changing
-t[i] changes only output i.
+The latent is read as a signal of one channel; a learned embedding per position is added at the input, since the
+positions of a latent, unlike those of a signal, each have a meaning of their own. The time embedding belongs to the
+sample: changing t[i] changes only output i.
 """
 
 import dataclasses

@@ -1,9 +1,10 @@
 """The small formats: JSON for entries and configurations, safetensors for checkpoints."""
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,28 @@ def _save(tensors: dict[str, Tensor], local: Path, metadata: dict[str, str]) -> 
 
 def read_tensors(path: Location) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors, on the CPU and in memory of their own, and the metadata. Raises `MissingFile` or `TornFile`."""
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        return tensors, dict(file.metadata() or {})
+
+
+def count_rows(path: Location, name: str) -> int:
+    """Length of one tensor's first axis; reads no numbers. Raises `MissingFile` or `TornFile`."""
+    with _opened(path) as file:
+        return file.get_slice(name).get_shape()[0]
+
+
+def read_rows(path: Location, name: str, start: int, stop: int) -> Tensor:
+    """Rows start..stop of one tensor; reads no others. Raises `MissingFile` or `TornFile`."""
+    with _opened(path) as file:
+        return file.get_slice(name)[start:stop]
+
+
+@contextlib.contextmanager
+def _opened(path: Location) -> Iterator[Any]:
     with local_copy(path) as local:
         try:
             with safe_open(local, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-                return tensors, dict(file.metadata() or {})
+                yield file
         except SafetensorError as error:
             raise TornFile(path=str(path), problem=f"{path} is not safetensors: {error}", remedy=REMEDY) from error

@@ -3,19 +3,24 @@
 import contextlib
 import dataclasses
 import hashlib
+import logging
 import os
 import shutil
-import tempfile
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from methods.errors import WeightsmithError
+from storage.write_errors import write_errors
 from tasks.resources import Resources
 
 OBJECT_STORE_BYTES = 2**30
 """Only the data set and small results pass through it."""
-READY_SECONDS = 120
+ANSWER_SECONDS = 10
+LINKS = Path("/tmp")
 LONGEST_SOCKET_FOLDER = 40
 """Ray puts sockets some 65 characters below its folder, and a socket's path may have 107."""
 
@@ -45,41 +50,61 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
     if address == "local":
         # a token would be written into the user's own home; nobody else can reach a private Ray
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        # its C++ part warns about arguments of actors that can restart; the pool keeps those alive
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
     if ray.is_initialized():
         yield ray.cluster_resources()
         return
-    folder = _socket_folder(home / "ray")
-    private: dict[str, Any] = {
-        "num_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE_BYTES,
-        "_temp_dir": str(folder),
-    }
-    try:
-        ray.init(
-            address=address,
-            log_to_driver=False,
-            logging_level="ERROR",
-            configure_logging=False,
-            **(private if address == "local" else {}),
-        )
-    except (ConnectionError, RuntimeError, OSError, ValueError, TimeoutError) as error:
-        raise ClusterError(
-            problem=f"Ray at {address!r} could not be reached: {error}",
-            remedy="unset RAY_ADDRESS to run on this machine alone, or check that the cluster is up",
-        ) from error
-    try:
+    with contextlib.ExitStack() as stack:
+        options = stack.enter_context(_private(home)) if address == "local" else _existing(address)
+        try:
+            ray.init(address=address, **quiet, **options)
+        except (ConnectionError, RuntimeError, OSError, ValueError, TimeoutError) as error:
+            raise _unreachable(address, error) from error
+        stack.callback(ray.shutdown)
         yield ray.cluster_resources()
+
+
+@contextlib.contextmanager
+def _private(home: Path) -> Iterator[dict[str, Any]]:
+    """Options of a Ray on this machine alone. Its files lie in a folder of this process, removed at the end."""
+    place = home / "ray"
+    with write_errors(place):
+        place.mkdir(parents=True, exist_ok=True)
+    for left in place.iterdir():  # by a killed process: its Ray has ended, its files have not
+        if not (left.name.isdigit() and psutil.pid_exists(int(left.name))):
+            _remove(left)
+    folder = place.resolve() / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    try:
+        yield {
+            "num_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_temp_dir": str(_short(folder)),
+        }
     finally:
-        ray.shutdown()
-        if address == "local":
-            shutil.rmtree(folder, ignore_errors=True)
-            (home / "ray").mkdir(exist_ok=True)
+        _remove(folder)
+
+
+def _existing(address: str) -> dict[str, Any]:
+    """Options of a cluster. Ray would try for a minute to reach one that is not there."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+        except OSError as error:
+            raise _unreachable(address, error) from error
+    return {}
+
+
+def _unreachable(address: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        problem=f"Ray at {address!r} could not be reached: {error}",
+        remedy="unset RAY_ADDRESS to run on this machine alone, or check that the cluster is up",
+    )
 
 
 def share(resources: Resources, available: dict[str, float], jobs: int) -> Share:
@@ -100,13 +125,20 @@ def share(resources: Resources, available: dict[str, float], jobs: int) -> Share
     return Share(workers, wanted if gpus else 0.0, max(1, cpus // workers))
 
 
-def _socket_folder(folder: Path) -> Path:
+def _link(folder: Path) -> Path:
+    return LINKS / f"ws-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
+
+
+def _short(folder: Path) -> Path:
     """`folder`, or a short link to it where its path is too long for Ray's sockets."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder = folder.resolve()
     if len(str(folder)) <= LONGEST_SOCKET_FOLDER:
         return folder
-    link = Path(tempfile.gettempdir()) / f"ws-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    link = _link(folder)
     link.unlink(missing_ok=True)
     link.symlink_to(folder)
     return link
+
+
+def _remove(folder: Path) -> None:
+    _link(folder).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

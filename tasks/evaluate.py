@@ -7,7 +7,7 @@ import torch
 
 from methods.progress import OnStep
 from storage.files import Ref
-from storage.formats import read_tensors
+from storage.formats import count_rows, read_rows
 from storage.scores import Scores, write_scores
 from storage.snapshot_set import SnapshotSet
 from tasks.fit import Fits
@@ -50,7 +50,7 @@ def blocks(snapshots: Ref, generated: Fits, seed: int) -> list[list[Piece]]:
     sources = [(ORIGINAL, snapshots, SnapshotSet.open(snapshots).scalars(seeds=[seed]).num_rows)]
     for (owner, name), ref in generated.items():
         if owner == seed:
-            sources.append((name, ref, len(read_tensors(ref.path)[0]["rows"])))
+            sources.append((name, ref, count_rows(ref.path, "rows")))
     pieces: list[list[Piece]] = [[]]
     room = BLOCK
     for name, ref, count in sources:
@@ -69,22 +69,20 @@ def evaluate_block(
     laboratory: Laboratory, seed: int, base: Ref, block: list[Piece], *, target: str, on_step: OnStep
 ) -> None:
     network, layout = laboratory.network(seed, base), laboratory.layout
-    rows = torch.cat([_rows(ref, name, seed)[start:stop] for name, ref, start, stop in block])
+    rows = torch.cat([_rows(seed, *piece) for piece in block])
     predictions, accuracies = {}, {}
-    for position, (name, split, labels) in enumerate(
-        (
-            ("validation", laboratory.validation, laboratory.splits.validation.labels),
-            ("test", laboratory.test, laboratory.splits.test.labels),
-        )
-    ):
-        predicted = laboratory.predictions(
-            network,
-            layout,
-            rows,
-            split,
-            on_models=lambda done, total, before=position: on_step("models", (before * total + done) // 2, total),
-        )
-        predictions[name] = predicted.numpy().astype(np.uint8 if len(laboratory.splits.classes) <= 256 else np.uint16)
+    halves = (
+        ("validation", laboratory.validation, laboratory.splits.validation.labels),
+        ("test", laboratory.test, laboratory.splits.test.labels),
+    )
+    kind = np.uint8 if len(laboratory.splits.classes) <= 256 else np.uint16
+    for before, (name, split, labels) in enumerate(halves):
+
+        def on_models(done: int, models: int, before: int = before) -> None:
+            on_step("models", (before * models + done) // len(halves), models)
+
+        predicted = laboratory.predictions(network, layout, rows, split, on_models)
+        predictions[name] = predicted.numpy().astype(kind)
         accuracies[name] = (predicted == labels).double().mean(1).numpy()
     write_scores(
         target,
@@ -100,7 +98,7 @@ def evaluate_block(
     )
 
 
-def _rows(ref: Ref, name: str, seed: int) -> torch.Tensor:
+def _rows(seed: int, name: str, ref: Ref, start: int, stop: int) -> torch.Tensor:
     if name == ORIGINAL:
-        return torch.from_numpy(SnapshotSet.open(ref).matrix(seeds=[seed])[0])
-    return read_tensors(ref.path)[0]["rows"]
+        return torch.from_numpy(SnapshotSet.open(ref).matrix(seeds=[seed])[0][start:stop])
+    return read_rows(ref.path, "rows", start, stop)

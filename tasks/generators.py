@@ -45,5 +45,5 @@ GeneratorConfig = LatentDdpm
 
 def all_generators(config: GeneratorConfig) -> dict[str, Generator]:
     """The study's generator and the baselines that always stand beside it, by name."""
-    chosen: Generator = config.build()
-    return {generator.name: generator for generator in (chosen, *BASELINES)}
+    generators: tuple[Generator, ...] = (config.build(), *BASELINES)
+    return {generator.name: generator for generator in generators}

@@ -1,4 +1,4 @@
-"""What every job needs: the images on a device, and networks built for them. Made once per worker, used by many jobs."""
+"""What every job needs: the images on a device, and networks built for them. Made once per worker, for many jobs."""
 
 import dataclasses
 import functools
@@ -46,7 +46,8 @@ class Laboratory:
         smallest = models.minimum_size(apparatus.network)
         if min(height, width) < smallest:
             raise BadData(
-                problem=f"images of {splits.name} are {height}×{width}, {apparatus.network.kind} needs {smallest}×{smallest}",
+                problem=f"images of {splits.name} are {height}×{width}, "
+                f"{apparatus.network.kind} needs {smallest}×{smallest}",
                 remedy=f"set data.size={smallest} or larger, or choose a network for small images",
             )
         self.device = apparatus.resources.torch_device()
@@ -62,7 +63,7 @@ class Laboratory:
             verify_ref(base)
             network.load_state_dict(read_tensors(base.path)[0])
         # convolutions over channels-last tensors take a fifth less time on a CPU, and less on a GPU too
-        return network.to(self.device, memory_format=torch.channels_last)
+        return network.to(self.device).to(memory_format=torch.channels_last)
 
     @functools.cached_property
     def layout(self) -> Layout:
@@ -109,9 +110,7 @@ class Laboratory:
             on_models=on_models,
         ).cpu()
 
-    def validation_accuracy(
-        self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]
-    ) -> Float[Tensor, "n"]:
+    def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:
         hits = self.predictions(network, layout, rows, self.validation) == self.splits.validation.labels
         return hits.double().mean(1)
 

@@ -1,7 +1,7 @@
 """Jobs, and the workers that do them: a Ray actor each, warm once and used for many jobs.
 
-A job publishes one file, its target. What is committed is skipped, so carrying out the same jobs again after any kind of
-death does only what is missing.
+A job publishes one file, its target. What is committed is skipped, so carrying out the same jobs again after any kind
+of death does only what is missing.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from methods.errors import WeightsmithError
 from storage.datasets import Splits
 from storage.files import Ref, sha256
 from storage.places import exists
+from tasks.board import Board, BoardWriter
 from tasks.cluster import Share, connected, share
 from tasks.laboratory import Apparatus, Laboratory
 
@@ -68,63 +69,40 @@ class Pool(Protocol):
 class Worker:
     """A laboratory that does one job at a time. A plain class: Ray makes it an actor, tests use it as it is."""
 
-    def __init__(self, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
-        self.laboratory, self.listener = Laboratory(apparatus, splits), listener
+    def __init__(self, apparatus: Apparatus) -> None:
+        self.apparatus = apparatus
+        self.laboratory: Laboratory | None = None
 
-    def do(self, job: Job, threads: int) -> None:
+    def do(self, job: Job, threads: int, splits: Splits, listener: Listener) -> None:
         torch.set_num_threads(threads)
-        if not job.committed():
-            job.work(
-                self.laboratory,
-                *job.arguments,
-                target=job.target,
-                on_step=lambda stage, done, total: self.listener(stage, job.label, done, total),
-            )
+        if job.committed():
+            return
+        # made by the first job: the driver would see an error of a constructor as a dead actor, not as what it is
+        self.laboratory = self.laboratory or Laboratory(self.apparatus, splits)
+        job.work(
+            self.laboratory,
+            *job.arguments,
+            target=job.target,
+            on_step=lambda stage, done, total: listener(stage, job.label, done, total),
+        )
 
 
 class InlinePool:
     """Every job in this process, one after the other."""
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
-        self.worker, self.watcher = Worker(apparatus, splits, watcher), watcher
+        self.worker, self.splits, self.watcher = Worker(apparatus), splits, watcher
         self.threads = torch.get_num_threads()
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
         with self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs)):
             for job in jobs:
-                self.worker.do(job, self.threads)
+                self.worker.do(job, self.threads, self.splits, self.watcher)
         return [job.result() for job in jobs]
 
 
-class Board:
-    """Where workers write what they have done, and the driver reads it."""
-
-    def __init__(self) -> None:
-        self.news: dict[tuple[str, str], tuple[int, int]] = {}
-
-    def write(self, stage: str, label: str, done: int, total: int) -> None:
-        self.news[stage, label] = (done, total)
-
-    def read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        news, self.news = self.news, {}
-        return news
-
-
-class BoardWriter:
-    """A listener that writes to a board in another process, a few times a second at most."""
-
-    def __init__(self, board: Any) -> None:
-        self.board, self.last = board, (0.0, "")
-
-    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None:
-        now = time.monotonic()
-        if done == total or stage != self.last[1] or now - self.last[0] > POLL_SECONDS:
-            self.last = (now, stage)
-            self.board.write.remote(stage, label, done, total)
-
-
 class RayPool:
-    """Jobs spread over Ray actors, one job in flight per actor. Ray starts with the first job that is really to be done."""
+    """Jobs spread over Ray actors, one in flight per actor. Ray starts with the first job that is really to be done."""
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> None:
         self.apparatus, self.splits, self.watcher, self.home = apparatus, splits, watcher, home
@@ -132,6 +110,7 @@ class RayPool:
         self.workers: list[Any] = []
         self.available: dict[str, float] = {}
         self.board: Any = None
+        self.teller: Any = None
         self.shared: Any = None
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
@@ -152,6 +131,7 @@ class RayPool:
             import ray
 
             self.board = ray.remote(Board).options(num_cpus=0).remote()
+            self.teller = BoardWriter(self.board)
             self.shared = ray.put(self.splits)  # held by the pool: a restarted worker needs it again
 
     def _staff(self, grant: Share) -> None:
@@ -161,7 +141,7 @@ class RayPool:
             num_cpus=1, num_gpus=grant.gpus, max_restarts=RESTARTS, max_task_retries=RESTARTS
         )
         while len(self.workers) < grant.workers:
-            self.workers.append(actor.remote(self.apparatus, self.shared, BoardWriter(self.board)))
+            self.workers.append(actor.remote(self.apparatus))
 
     def _work_off(self, stage: str, jobs: list[Job], grant: Share) -> None:
         import ray
@@ -174,7 +154,11 @@ class RayPool:
             while waiting or flying:
                 while waiting and idle:
                     job, worker = waiting.pop(), idle.pop()
-                    flying[worker.do.remote(job, grant.cpus)] = (job, worker, time.monotonic())
+                    flying[worker.do.remote(job, grant.cpus, self.shared, self.teller)] = (
+                        job,
+                        worker,
+                        time.monotonic(),
+                    )
                 ended, _ = ray.wait(list(flying), num_returns=1, timeout=POLL_SECONDS)
                 for (heard, label), (done, total) in ray.get(self.board.read.remote()).items():
                     self.watcher(heard, label, done, total)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -11,9 +11,9 @@ TRANSIENT = (ConnectionError, TimeoutError, InterruptedError)
 """What may be different a moment later. Everything else fails at once: retrying a wrong setting wastes a night."""
 
 
-def transient(_task: object, _run: object, state: object) -> bool:
+def transient(_task: Any, _run: Any, state: Any) -> bool:
     """Prefect's retry condition."""
-    error = state.result(raise_on_failure=False)  # type: ignore[attr-defined]
+    error = state.result(raise_on_failure=False)
     return isinstance(error, TRANSIENT)
 
 
@@ -40,8 +40,7 @@ def _as_task(function: Callable[P, R]) -> Callable[P, R]:
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
-    return task(
-        function,
+    decorate = task(
         name=function.__name__,
         retries=2,
         retry_delay_seconds=[2, 20],
@@ -49,3 +48,4 @@ def _as_task(function: Callable[P, R]) -> Callable[P, R]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+    return decorate(function)

@@ -1,4 +1,4 @@
-"""From stored products to the numbers of the report; nothing here is computed that is not stored, so it can be repeated."""
+"""From stored products to the numbers of the report; it can be repeated at any time."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from methods.evaluation.distribution import difference, distribution
 from methods.evaluation.projection import project
 from storage.datasets import Splits
 from storage.files import Ref
-from storage.formats import read_json, read_tensors
+from storage.formats import read_json, read_rows, read_tensors
 from storage.scores import Scores, read_scores
 from storage.snapshot_set import SnapshotSet
 from tasks.evaluate import ORIGINAL
@@ -20,6 +20,8 @@ from tasks.stage import stage
 
 PICTURED = 200
 """Points of one group in the picture of principal components."""
+ROUNDING = 1e-9
+"""Means of equal accuracies differ by less, and by more than nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,7 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
     records = [read_json(ref.path) for ref in products.records]
     summary = {
         **distributions(scores, seed),
-        "per_seed": {
-            str(each): distributions(_only(scores, scores.seed == each), seed) for each in products.seeds
-        },
+        "per_seed": {str(each): distributions(_only(scores, scores.seed == each), seed) for each in products.seeds},
         "selection": selection(scores),
         "gates": _worst_gates([told[each, generator]["gates"] for each in products.seeds]),
         "storage": {"rows": stored.rows, "shards": len(stored.shards), "bytes": stored.bytes},
@@ -116,16 +116,16 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
     gap, averaged = summary["differences"][generator], summary["generated"]["mean"]["mean"]
     made = summary["generated"][generator]
     points, (low, high) = 100 * gap["difference"], (100 * bound for bound in gap["ci95"])
-    if low > 0:
+    if low > ROUNDING:
         compared = "are better than their originals"
-    elif high < 0:
+    elif high < -ROUNDING:
         compared = "are worse than their originals"
     else:
         compared = "cannot be told from their originals"
     below, above = made["ci95"]
-    if averaged > above:
+    if averaged > above + ROUNDING:
         beside = f"simply averaging the snapshots does better ({_percent(averaged)} against {_percent(made['mean'])})"
-    elif averaged < below:
+    elif averaged < below - ROUNDING:
         beside = f"averaging the snapshots does worse ({_percent(averaged)} against {_percent(made['mean'])})"
     else:
         beside = f"averaging the snapshots does just as well ({_percent(averaged)})"
@@ -176,7 +176,7 @@ def _pca(products: Products, seed: int) -> dict[str, Any]:
     groups = {"original": original, "held_out": rows.held_out.numpy()}
     for (owner, name), ref in products.generated.items():
         if owner == seed:
-            groups[name] = read_tensors(ref.path)[0]["rows"][:PICTURED].numpy()
+            groups[name] = read_rows(ref.path, "rows", 0, PICTURED).numpy()
     coordinates, explained = project(original, groups)
     points = {name: np.round(values, 6).tolist() for name, values in coordinates.items()}
     return {"seed": seed, "explained": explained, "groups": points}

@@ -46,5 +46,6 @@ def train_one(laboratory: Laboratory, seed: int, *, target: str, on_step: OnStep
         record = Record()
         for _ in laboratory.carry_out(phase, network, layout, seed, record, on_step):
             pass
-        curves.append(dataclasses.asdict(record.curve))
+        if record.curve:
+            curves.append(dataclasses.asdict(record.curve))
     publish_tensors(target, network.state_dict(), {"curves": json.dumps(curves)})

@@ -1,15 +1,32 @@
-"""A small run on disk, as a parameter-diffusion study leaves it: what report, tracking and schema tests read."""
+"""What tests of several rooms use: a small run as a study leaves it, and file systems that are full or read-only."""
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 
-from methods.evaluation.distribution import difference, distribution
+# before anything imports torch: several threads on the small tensors of these tests wait longer than they compute
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# before anything imports what is checked; the classifiers of `models` are traced, and a tracer's proxies are no tensors
+CHECKED = ["methods", "storage.datasets", "models.autoencoder", "models.denoiser"]
+jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
 
+from methods.evaluation.distribution import difference, distribution  # noqa: E402
+
+# Prefect looks at this when it is imported: tests leave the state of the checkout and of the user alone
+PREFECT_STATE = tempfile.TemporaryDirectory(prefix="prefect-")
+os.environ["PREFECT_HOME"] = PREFECT_STATE.name
+
+CHECKOUT = Path(__file__).parents[1]
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 MODELS = {"latent_ddpm": (12, 0.93), "noise_0.05": (12, 0.90), "gaussian": (12, 0.94), "mean": (1, 0.96)}
 
 
@@ -88,3 +105,27 @@ def write_run() -> Callable[[Path, dict[str, Any]], Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def on_mount(tmp_path: Path) -> Callable[..., str]:
+    """Runs a Python script whose `sys.argv[1]` is a tmpfs with these mount options, and returns what it printed."""
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    allowed = [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", str(mount)]
+    try:
+        probe = subprocess.run(allowed, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no `unshare` here to mount a small file system with")
+    if probe.returncode:
+        pytest.skip(f"this machine lets nobody mount a small file system: {probe.stderr.strip()}")
+
+    def run(script: str, *options: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        mounts = f'mount -t tmpfs -o {",".join(options)} tmpfs "$1" && exec "$2" -c "$3" "$1"'
+        command = [*NAMESPACE, "sh", "-c", mounts, "sh", str(mount), sys.executable, script]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -50,7 +50,7 @@ def run_phase(
     *,
     images: Images,
     labels: Labels,
-    validation: tuple[Images, Labels],
+    validation: tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]],
     augment: Augment,
     seed: int,
     cache_bytes: int,

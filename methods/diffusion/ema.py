@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Ema:
@@ -17,7 +17,8 @@ class Ema:
     def update(self, network: nn.Module) -> None:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        averages, values = list(self.network.parameters()), list(network.parameters())
+        averages: list[Tensor] = list(self.network.parameters())
+        values: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(averages, values, 1 - decay)
         for average, value in zip(self.network.buffers(), network.buffers(), strict=True):
             average.copy_(value)

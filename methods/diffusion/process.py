@@ -4,6 +4,7 @@ Steps t run from 1 (almost clean) to T (almost pure noise); ᾱ_0 = 1. Nothing i
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -78,7 +79,7 @@ def ddim(
     """
     alpha_bar = schedule.alpha_bar(x.device)
     times = torch.linspace(schedule.steps, 0, steps + 1, device=x.device).round().long()
-    for i, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for i, (t, s) in enumerate(itertools.pairwise(times)):
         now, after = alpha_bar[t], alpha_bar[s]
         deviation = eta * ((1 - after) / (1 - now) * (1 - now / after)).sqrt()
         eps = epsilon(x, t.expand(x.shape[0]))

@@ -1,12 +1,14 @@
 """Training the parameter autoencoder, and the gates that it must pass before anything is diffused.
 
-Loss (arXiv 2402.13144, eq. 3-4): the mean squared error of the decoded row, with noise added to the input and to the latent.
-The latent noise is measured in units of the latents' own spread, so that the encoder gains nothing by inflating them.
+Loss (arXiv 2402.13144, eq. 3-4): the mean squared error of the decoded row, with noise added to the input and to the
+latent. The latent noise is measured in units of the latents' own spread, so that the encoder gains nothing by inflating
+them.
 """
 
 import copy
 import dataclasses
-from typing import Annotated, Any, ClassVar, Protocol
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from annotated_types import Ge, Gt
@@ -20,10 +22,13 @@ from methods.progress import OnStep, silent
 from methods.training.curve import Curve, LossRecorder
 
 
+@runtime_checkable
 class Autoencoder(Protocol):
-    def encode(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n d"]: ...
-    def decode(self, latents: Float[Tensor, "n d"]) -> Float[Tensor, "n D"]: ...
-    def parameters(self) -> Any: ...
+    """A module with the two directions."""
+
+    def encode(self, rows: Float[Tensor, "n D"], /) -> Float[Tensor, "n d"]: ...
+    def decode(self, latents: Float[Tensor, "n d"], /) -> Float[Tensor, "n D"]: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ def spread(latents: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
 
 
 def train_autoencoder(
-    autoencoder: nn.Module,
+    autoencoder: Autoencoder,
     rows: Float[Tensor, "k D"],
     training: AutoencoderTraining,
     *,
@@ -92,7 +97,7 @@ def pass_or_fail(name: str, gate: Gate, remedy: str) -> Gate:
     raise GateFailed(problem=problem, remedy=remedy, gate=name, value=gate.value, limit=gate.limit)
 
 
-def overfit_gate(autoencoder: nn.Module, row: Float[Tensor, "1 D"], limits: GateLimits) -> Gate:
+def overfit_gate(autoencoder: Autoencoder, row: Float[Tensor, "1 D"], limits: GateLimits) -> Gate:
     """(a) A fresh copy must be able to learn one row by heart; what cannot do that will not learn two hundred."""
     copied = copy.deepcopy(autoencoder)
     optimiser = torch.optim.Adam(copied.parameters(), lr=3e-3)
@@ -115,7 +120,7 @@ def overfit_gate(autoencoder: nn.Module, row: Float[Tensor, "1 D"], limits: Gate
 
 @torch.no_grad()
 def accuracy_gates(
-    autoencoder: nn.Module,
+    autoencoder: Autoencoder,
     held_out: Float[Tensor, "h D"],
     accuracy: Accuracy,
     latent_noise: float,

@@ -1,8 +1,11 @@
-"""What every generator of parameters is: fit on the rows of one network, then sample n new ones. Baselines are generators."""
+"""What every generator of parameters is: fit on the rows of one network, then sample n new ones.
+
+Baselines are generators, too.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -37,11 +40,14 @@ class Gate:
     meaning: str
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """A fitted generator."""
 
-    single: bool
-    """There is only one model to be had: sampling it twice gives the same row."""
+    @property
+    def single(self) -> bool:
+        """There is only one model to be had: sampling it twice gives the same row."""
+        ...
 
     def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]: ...
 
@@ -71,4 +77,3 @@ class Fit:
     gates: Mapping[str, Gate] = dataclasses.field(default_factory=dict)
     curves: Mapping[str, Curve] = dataclasses.field(default_factory=dict)
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-

@@ -1,7 +1,8 @@
 """Which snapshots nobody may fit on.
 
-Rows of one run are a time series: neighbours are near copies. Held-out rows are therefore contiguous blocks with a gap of
-at least the autocorrelation time on each side; interleaved ones would hide copying, the last rows alone would cry wolf.
+Rows of one run are a time series: neighbours are near copies. Held-out rows are therefore contiguous blocks with a gap
+of at least the autocorrelation time on each side; interleaved ones would hide copying, the last rows alone would find
+it where there is none.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ FEWEST_ROWS = 10
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HoldOut:
-    """Indices of rows; rows in a gap are in neither. `gap_limited`: the gap had to stay below the autocorrelation time."""
+    """Indices of rows; those in a gap are in neither. `gap_limited`: it is shorter than the autocorrelation time."""
 
     train: Int[np.ndarray, "k"]
     held_out: Int[np.ndarray, "h"]
@@ -32,8 +33,8 @@ class HoldOut:
 def autocorrelation_time(rows: Float[np.ndarray, "k D"]) -> float:
     """Integrated autocorrelation time 1 + 2·Σ ρ(l), in rows, with Sokal's window (sum until l ≥ 5 τ).
 
-    ρ(l) is the autocovariance summed over all coordinates; that sum is a diagonal of the centred Gram matrix, so the cost
-    is one K×K product. A. Sokal, "Monte Carlo Methods in Statistical Mechanics" (1996), section 3.
+    ρ(l) is the autocovariance summed over all coordinates; that sum is a diagonal of the centred Gram matrix, so the
+    cost is one K×K product. A. Sokal, "Monte Carlo Methods in Statistical Mechanics" (1996), section 3.
     """
     centred = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
     gram = centred @ centred.T
@@ -53,7 +54,8 @@ def hold_out(rows: Float[np.ndarray, "k D"]) -> HoldOut:
     count = len(rows)
     if count < FEWEST_ROWS:
         raise BadSetting(
-            problem=f"{count} snapshots are too few to hold some out", remedy=f"collect at least {FEWEST_ROWS} per network"
+            problem=f"{count} snapshots are too few to hold some out",
+            remedy=f"collect at least {FEWEST_ROWS} per network",
         )
     length = max(1, round(SHARE * count / BLOCKS))
     tau = autocorrelation_time(rows)

@@ -50,8 +50,8 @@ class Diffusion:
 class Sampling:
     """`ddpm` takes all T steps; `ddim` takes `steps`, with `eta` from 0 (deterministic) to 1 (as noisy as ddpm).
 
-    eta = 1 forgets the errors of a briefly trained denoiser; without fresh noise they accumulate, and on the digits some
-    samples end several standard deviations outside of the rows.
+    eta = 1 forgets the errors of a briefly trained denoiser; without fresh noise they accumulate, and on the digits
+    some samples end several standard deviations outside of the rows.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -65,7 +65,7 @@ class Sampling:
 class LatentDdpm:
     """`autoencoder` and `denoiser` build the two networks for a row length and a latent length, from a seed."""
 
-    build_autoencoder: Callable[..., nn.Module]
+    build_autoencoder: Callable[..., Any]
     build_denoiser: Callable[..., nn.Module]
     latent: int
     autoencoding: AutoencoderTraining = AutoencoderTraining()
@@ -79,9 +79,7 @@ class LatentDdpm:
             self.build_autoencoder(length, seed=seed), self.build_denoiser(self.latent, seed=seed), length, self
         )
 
-    def fit(
-        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
-    ) -> Fit:
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion."""
         model = self.networks(rows.train.shape[1], seed=seed)
         model.scale = Standardise.fit(rows.train)
@@ -118,7 +116,7 @@ class LatentDdpm:
 
 
 def scale_gate(whitened: Float[Tensor, "h d"], limits: GateLimits) -> Gate:
-    """(d) Latents that the whitening has not seen must come out at unit scale, too; an over-fitted encoder fails here."""
+    """(d) Latents that the whitening has not seen must come out at unit scale; an over-fitted encoder fails here."""
     scale = whitened.square().mean().sqrt().item()
     meaning = "root mean square of the whitened latents of held-out rows (1 is ideal; allowed is limit or its inverse)"
     gate = Gate(scale, limits.latent_scale, 1 / limits.latent_scale <= scale <= limits.latent_scale, meaning)
@@ -152,7 +150,7 @@ class LatentDdpmSampler(nn.Module):
 
     single: ClassVar[bool] = False
 
-    def __init__(self, autoencoder: nn.Module, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
+    def __init__(self, autoencoder: Any, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
         super().__init__()
         self.autoencoder, self.denoiser, self.method = autoencoder, denoiser, method
         self.scale, self.whiten = Standardise(length), Whiten(method.latent)

@@ -1,14 +1,12 @@
 """Two invertible, stored maps that bring numbers to unit scale: per coordinate for rows, full whitening for latents."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 RELATIVE_FLOOR = 1e-4
-"""Directions whose spread is below this share of the largest are divided by the floor: dividing by a spread near zero would
-turn rounding into signal."""
+"""Directions whose spread is below this share of the largest are divided by the floor: dividing by a spread near zero
+would turn rounding into signal."""
 
 
 class Standardise(nn.Module):
@@ -23,7 +21,7 @@ class Standardise(nn.Module):
         self.register_buffer("std", torch.ones(width))
 
     @classmethod
-    def fit(cls, rows: Float[Tensor, "k D"]) -> Self:
+    def fit(cls, rows: Float[Tensor, "k D"]) -> "Standardise":
         scale = cls(rows.shape[1])
         std = rows.double().std(0)
         scale.mean = rows.double().mean(0).float()
@@ -38,7 +36,7 @@ class Standardise(nn.Module):
 
 
 class Whiten(nn.Module):
-    """z -> (z - mean) W: principal axes of the fitted latents, each divided by its std, or by `floor` where that is larger."""
+    """z -> (z - mean) W: principal axes of the fitted latents, each divided by its std, at least by `floor`."""
 
     mean: Tensor
     matrix: Tensor
@@ -51,14 +49,16 @@ class Whiten(nn.Module):
         self.register_buffer("inverse", torch.eye(width))
 
     @classmethod
-    def fit(cls, latents: Float[Tensor, "k d"], *, floor: float = 0.0) -> Self:
+    def fit(cls, latents: Float[Tensor, "k d"], *, floor: float = 0.0) -> "Whiten":
         white = cls(latents.shape[1])
         z = latents.double()
         mean = z.mean(0)
         values, axes = torch.linalg.eigh((z - mean).T @ (z - mean) / max(len(z) - 1, 1))
         std = values.clamp(min=0).sqrt()
         std = std.clamp(min=max(floor, RELATIVE_FLOOR * std.max().item(), torch.finfo(torch.float32).tiny))
-        white.mean, white.matrix, white.inverse = mean.float(), (axes / std).float(), (axes * std).T.float()
+        # contiguous, as they are after loading: a matrix product rounds differently for another order in memory
+        white.matrix, white.inverse = (axes / std).float().contiguous(), (axes * std).T.float().contiguous()
+        white.mean = mean.float()
         return white
 
     def forward(self, latents: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:

@@ -30,7 +30,9 @@ class LossRecorder:
     Raises `Diverged` at the first look that finds a NaN or an infinity.
     """
 
-    def __init__(self, stage: str, steps: int, on_step: OnStep, *, x_label: str = "step", x_per_step: float = 1) -> None:
+    def __init__(
+        self, stage: str, steps: int, on_step: OnStep, *, x_label: str = "step", x_per_step: float = 1.0
+    ) -> None:
         self.stage, self.steps, self.on_step = stage, steps, on_step
         self.x_label, self.x_per_step = x_label, x_per_step
         self.every = max(1, math.ceil(steps / POINTS))

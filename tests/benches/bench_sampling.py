@@ -12,11 +12,12 @@ from torch import nn
 
 from flows.studies import resolve
 from methods.generation.latent_ddpm import Sampling
+from storage import datasets
 from storage.files import Ref
 from storage.formats import read_tensors
 from tasks.generators import all_generators
 from tasks.laboratory import Laboratory
-from tests.benches.plain import run_plainly, workplace
+from tests.benches.plain import run_plainly
 
 KEY = "sampling_speedup"
 TARGET = 200.0
@@ -31,7 +32,7 @@ def measure() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         _, details = run_plainly(study, Path(folder))
         references = {name: Ref(**each) for name, each in details["references"].items()}
-        laboratory = workplace(study, Path(folder)).pool.worker.laboratory
+        laboratory = Laboratory(study.apparatus, datasets.load(study.data, home=Path(folder)))
         network = laboratory.network(0, references["base seed 0"])
         state, _ = read_tensors(references["fit seed 0 latent_ddpm"].path)
     generator = all_generators(study.generator)["latent_ddpm"]

@@ -1,0 +1,99 @@
+"""The nightly on the real stack, in a home of its own: everything that it leaves behind."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from mlflow.tracking import MlflowClient
+
+from flows.nightly import rotating_seed, tonight
+from flows.studies import KINDS
+from storage.tracking import tracking_uri
+from storage.verification import verify
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
+SEED = 20260131
+
+NIGHT = """
+import sys
+from pathlib import Path
+from flows.prefect_home import prepare
+home = Path(sys.argv[1])
+prepare(home)
+from flows.nightly import nightly
+from flows.running import Order
+nightly("smoke", {"parameter_diffusion": sys.argv[3:]}, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
+"""
+
+
+def products(home: Path) -> dict[Path, tuple[int, int]]:
+    """Committed files by inode and time of change; the commit of a set is written again with equal bytes."""
+    found = [path for path in (home / "store").rglob("*") if path.is_file() and path.name != "entry.json"]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def test_seeds_of_a_night() -> None:
+    """One is fixed, for comparison between nights; the other is the date."""
+    assert rotating_seed(datetime(2026, 1, 31, 23, 59, tzinfo=UTC)) == SEED
+    for study in tonight("smoke", {}, SEED).values():
+        assert study.seeds == (0, SEED)
+        assert study.seed == SEED
+    assert set(tonight("smoke", {}, 1)) == {name for name, kind in KINDS.items() if "smoke" in kind.preset_functions()}
+    assert tonight("smoke", {"parameter_diffusion": ["samples=3"]}, 1)["parameter_diffusion"].samples == 3
+
+
+def test_a_night(prefect_server, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    script = tmp_path / "night.py"
+    script.write_text(NIGHT)
+
+    def night(order: str) -> Path:
+        done = prefect_server.script(script, home, order, *prefect_server.settings())
+        assert done.returncode == 0, done.stdout
+        return (home / "runs" / "latest").resolve()
+
+    first = night("usual")
+    complete(home, first)
+    committed = products(home)
+    second = night("usual")
+    assert second != first
+    assert products(home) == committed
+    told = [json.loads((folder / "parameter_diffusion" / "summary.json").read_text()) for folder in (first, second)]
+    assert told[0]["generated"] == told[1]["generated"]
+    third = night("fresh")
+    assert third not in (first, second)
+    after = products(home)
+    assert committed.items() <= after.items()
+    assert len(after) == 2 * len(committed)
+
+
+def complete(home: Path, folder: Path) -> None:
+    """Summaries as the schema wants them, pages that need nothing else, the MLflow entries, and whole snapshots."""
+    validator = Draft202012Validator(SCHEMA)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert list(validator.iter_errors(summary)) == []
+    assert summary["study"] == "nightly"
+    assert {name: each["state"] for name, each in summary["studies"].items()} == {"parameter_diffusion": "completed"}
+    study = folder / "parameter_diffusion"
+    inner = json.loads((study / "summary.json").read_text())
+    assert list(validator.iter_errors(inner)) == []
+    assert set(inner["per_seed"]) == {"0", str(inner["seed"])}
+    assert {path.name for path in study.iterdir()} >= {"config.json", "details.json", "report.html", "figures"}
+    for page in (folder / "report.html", study / "report.html"):
+        assert not re.search(r"""(src|href)=["']?(?!data:|#|https?:)[^"' >]+\\.(css|js|png|svg)""", page.read_text())
+        assert not re.search(r"""<(script|img|link)[^>]+(src|href)=["']?https?:""", page.read_text())
+    (snapshots,) = (home / "store" / "snapshots").iterdir()
+    verify(snapshots).raise_first()
+    client = MlflowClient(tracking_uri(home))
+    experiment = client.get_experiment_by_name("parameter_diffusion")
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = (run for run in runs if run.data.tags.get("run_id") == inner["run_id"])
+    assert parent.data.tags["nightly"] == summary["run_id"]
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert {run.info.run_name for run in children} >= set(inner["generated"])
+    assert len(children) < 30

@@ -1,0 +1,107 @@
+"""Every preset, a few steps of each stage, on synthetic data of its shapes."""
+
+import dataclasses
+import math
+import re
+
+import pytest
+import torch
+
+from flows.configuration import ParameterDiffusion
+from flows.studies import KINDS
+from methods.collection.loop import Record
+from methods.generation.autoencoding import GateLimits
+from methods.generation.generator import Rows
+from storage.datasets import Split, Splits
+from tasks.laboratory import Laboratory
+
+SHAPES = {
+    "digits": (10, 1, 8, 8),
+    "cifar10": (10, 3, 32, 32),
+    "parquet:cifar10": (10, 3, 32, 32),
+    "cifar100": (100, 3, 32, 32),
+}
+"""Classes and image shape of each source that a preset names."""
+PRESETS = [(study, preset) for study, kind in KINDS.items() for preset in kind.preset_functions()]
+
+
+def synthetic(source: str) -> Splits:
+    classes, *shape = SHAPES[source]
+    draw = torch.Generator().manual_seed(0)
+
+    def some(count: int) -> Split:
+        images = torch.randint(256, (count, *shape), generator=draw, dtype=torch.uint8)
+        return Split(images=images, labels=torch.randint(classes, (count,), generator=draw))
+
+    names = tuple(str(number) for number in range(classes))
+    return Splits(name=source, classes=names, train=some(4), validation=some(3), test=some(3))
+
+
+def shortened(study: ParameterDiffusion) -> ParameterDiffusion:
+    """Two steps wherever there were more; networks, shapes and everything else as they are."""
+    strategy, generator = study.strategy, study.generator
+    brief = {"epochs": 1, "batch_size": 2}
+    strategy = dataclasses.replace(
+        strategy,
+        first=dataclasses.replace(strategy.first, **brief),
+        then=dataclasses.replace(strategy.then, **brief),
+        rows=2,
+        views=min(strategy.views, 2),
+    )
+    generator = dataclasses.replace(
+        generator,
+        autoencoding=dataclasses.replace(generator.autoencoding, steps=2, batch_size=2),
+        diffusion=dataclasses.replace(generator.diffusion, steps=2, batch_size=2, times=3),
+        sampling=dataclasses.replace(generator.sampling, steps=2),
+        gates=GateLimits(overfit_mse=1e9, overfit_steps=1, accuracy_margin=1.0, latent_scale=1e9),
+    )
+    return dataclasses.replace(study, strategy=strategy, generator=generator)
+
+
+@pytest.mark.parametrize(("study", "preset"), PRESETS)
+def test_two_steps_of_everything(study: str, preset: str) -> None:
+    full = KINDS[study].preset_functions()[preset]()
+    brief = shortened(full)
+    splits = synthetic(full.data.source)
+    laboratory = Laboratory(brief.apparatus, splits)
+    network, layout = laboratory.network(0), laboratory.layout
+    snapshots, records = [], []
+    for phase in brief.strategy.phases():
+        records.append(Record())
+        snapshots += laboratory.carry_out(phase, network, layout, 0, records[-1], lambda *_: None)
+    assert [snapshot.step for snapshot in snapshots] == [1, 2]
+    assert not torch.equal(snapshots[0].row, snapshots[1].row)
+    assert all(math.isfinite(loss) for record in records for loss in record.curve.y)
+    rows = torch.stack([snapshot.row for snapshot in snapshots])
+    accuracy = laboratory.validation_accuracy(network, layout, rows)
+    fit = brief.generator.build().fit(
+        Rows(rows, rows, layout.sizes, accuracy),
+        accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+        seed=0,
+        device=laboratory.device,
+    )
+    assert set(fit.curves) == {"autoencoder", "denoiser"}
+    sampled = fit.sampler.sample(2, seed=0)
+    assert sampled.shape == (2, layout.size)
+    assert sampled.isfinite().all()
+    predicted = laboratory.predictions(network, layout, sampled, laboratory.test)
+    assert predicted.shape == (2, 3)
+
+
+@pytest.mark.parametrize(("study", "preset"), PRESETS)
+def test_presets_fit_together(study: str, preset: str) -> None:
+    """What would be found out only after hours: rows that cannot be kept, or too few of them to hold some out."""
+    full = KINDS[study].preset_functions()[preset]()
+    assert (full.study, full.preset) == (study, preset)
+    assert full.strategy.rows >= 10
+    assert full.strategy.rows % full.strategy.then.epochs == 0 or full.strategy.then.epochs % full.strategy.rows == 0
+    if full.data.crop_padding or full.data.flip:
+        assert full.strategy.views >= 4
+
+
+@pytest.mark.parametrize(("study", "preset"), PRESETS)
+def test_docstrings_are_one_line_in_the_list(study: str, preset: str) -> None:
+    said = KINDS[study].preset_functions()[preset].__doc__
+    assert 20 < len(said.splitlines()[0]) <= 120
+    if preset in ("smoke", "digits"):  # what runs in the tests and at night
+        assert re.search(r"\b\d+ (s|seconds?|min|minutes?)\b", said), f"{preset} does not say how long it takes"

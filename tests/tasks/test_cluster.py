@@ -1,0 +1,102 @@
+"""Ray's own start and end, in processes of their own: what it writes where, and what it says when it is not there."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.cluster import ClusterError, Share, connected, share
+from tasks.resources import Resources
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("resources", "available", "jobs", "granted"),
+    [
+        (Resources(), {"CPU": 8.0}, 3, Share(3, 0.0, 2)),
+        (Resources(), {"CPU": 2.0}, 200, Share(2, 0.0, 1)),
+        (Resources(actors=1), {"CPU": 8.0}, 5, Share(1, 0.0, 8)),
+        (Resources(), {"CPU": 16.0, "GPU": 1.0}, 9, Share(2, 0.5, 8)),
+        (Resources(gpu_share=0.25), {"CPU": 2.0, "GPU": 1.0}, 9, Share(4, 0.25, 1)),
+        (Resources(device="cpu"), {"CPU": 4.0, "GPU": 1.0}, 9, Share(4, 0.0, 1)),
+        (Resources(gpu_share=0.0), {"CPU": 4.0, "GPU": 1.0}, 9, Share(4, 0.0, 1)),
+        (Resources(gpu_share=1.0, actors=9), {"CPU": 4.0, "GPU": 3.0}, 9, Share(3, 1.0, 1)),
+    ],
+)
+def test_shares(resources: Resources, available: dict[str, float], jobs: int, granted: Share) -> None:
+    assert share(resources, available, jobs) == granted
+
+
+def test_what_cannot_be_granted() -> None:
+    with pytest.raises(ClusterError, match="Ray has no GPU") as raised:
+        share(Resources(device="cuda"), {"CPU": 4.0}, 1)
+    assert "resources.device=auto" in raised.value.remedy
+    with pytest.raises(ClusterError, match="needs 2"):
+        share(Resources(gpu_share=2.0), {"CPU": 4.0, "GPU": 1.0}, 1)
+
+
+def python(script: str, *arguments: Path, **variables: str) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment = {**kept, "PYTHONPATH": str(CHECKOUT), **variables}
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "nowhere.invalid:6379"])
+def test_an_address_where_nobody_answers(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = address.format(port=unused_port())
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    began = time.monotonic()
+    with pytest.raises(ClusterError) as raised, connected(tmp_path / "home"):
+        pass
+    assert f"Ray at '{address}' could not be reached" in raised.value.problem
+    assert "unset RAY_ADDRESS" in raised.value.remedy
+    assert time.monotonic() - began < 50  # Ray itself would try for longer than a minute
+    assert not (tmp_path / "home").exists()
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+ROUND = """
+import json, os, pathlib, sys
+from tasks.cluster import LINKS, connected
+import ray
+home = pathlib.Path(sys.argv[1])
+before = set(LINKS.glob("ws-*"))
+with connected(home) as resources:
+    @ray.remote
+    def double(number):
+        return 2 * number
+    inside = [path.name for path in (home / "ray").iterdir()]
+    print(json.dumps([ray.get(double.remote(21)), resources.get("CPU"), inside, os.getpid()]))
+    ours = [link for link in set(LINKS.glob("ws-*")) - before if str(home) in str(link.resolve())]
+print(len(ours), any(link.is_symlink() for link in ours), list((home / "ray").iterdir()), ray.is_initialized())
+"""
+
+
+@pytest.mark.stack
+def test_a_private_ray_below_a_very_long_path(tmp_path: Path) -> None:
+    """Nothing is written elsewhere, not even where this user's or the system's files usually go."""
+    home, elsewhere = tmp_path / ("long" * 40) / "home", tmp_path / "elsewhere"
+    left = home / "ray" / "999999999"  # of a process that was killed
+    left.mkdir(parents=True)
+    elsewhere.mkdir()
+    said = python(ROUND, home, HOME=str(elsewhere), TMPDIR=str(elsewhere)).splitlines()
+    doubled, cpus, inside, process = json.loads(said[0])
+    assert doubled == 42
+    assert cpus == len(os.sched_getaffinity(0))
+    assert inside == [str(process)]
+    assert said[1] == "1 False [] False"
+    assert list(elsewhere.iterdir()) == []

@@ -1,0 +1,66 @@
+"""A laboratory: equal networks for equal seeds, the layout of the strategy, images that must suit the network."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from methods.collection.strategy import LastPhase, Training
+from methods.errors import BadData, BadSetting
+from models import CifarResNet, ConvNet
+from storage.errors import WrongHash
+from storage.files import Ref
+from storage.formats import publish_tensors
+from tasks.laboratory import Laboratory
+
+
+def test_images_that_are_too_small_are_refused_at_once(apparatus, splits) -> None:
+    network = ConvNet()
+    assert network.minimum_size <= 8
+    Laboratory(apparatus(network=network), splits)
+
+    class Large(ConvNet):
+        minimum_size = 9
+
+    with pytest.raises(BadData, match="images of squares are 8×8, conv_net needs 9×9") as raised:
+        Laboratory(apparatus(network=Large()), splits)
+    assert "data.size=9" in raised.value.remedy
+
+
+def test_the_layout_is_what_the_strategy_keeps(apparatus, splits) -> None:
+    training = Training(epochs=1, batch_size=4)
+    strategy = LastPhase(keep=("layer4.1.bn2.*", "linear.bias"), first=training, then=training)
+    laboratory = Laboratory(apparatus(network=CifarResNet(width=2), strategy=strategy), splits)
+    shapes = {entry.name: entry.shape for entry in laboratory.layout.entries}
+    assert shapes == {"layer4.1.bn2.weight": (16,), "layer4.1.bn2.bias": (16,), "linear.bias": (3,)}
+    unknown = LastPhase(keep=("layer9.*",), first=training, then=training)
+    with pytest.raises(BadSetting, match=r"layer9\.\*"):
+        _ = Laboratory(apparatus(strategy=unknown), splits).layout
+
+
+def test_networks_come_from_a_seed_or_from_a_file(apparatus, splits, tmp_path: Path) -> None:
+    laboratory = Laboratory(apparatus(), splits)
+    one, again, other = (laboratory.network(seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    base = publish_tensors(tmp_path / "base.safetensors", one, {})
+    stored = laboratory.network(2, base).state_dict()
+    assert all(torch.equal(one[name], stored[name]) for name in one)
+    with pytest.raises(WrongHash):
+        laboratory.network(2, Ref(base.path, "0" * 64))
+
+
+def test_predictions_are_those_of_each_row_written_into_the_network(apparatus, splits) -> None:
+    laboratory = Laboratory(apparatus(), splits)
+    network, layout = laboratory.network(0).eval(), laboratory.layout
+    rows = torch.randn(5, layout.size)
+    predicted = laboratory.predictions(network, layout, rows, laboratory.test)
+    accuracy = laboratory.validation_accuracy(network, layout, rows)
+    for index, row in enumerate(rows):
+        network.load_state_dict({name: value[0] for name, value in layout.restore(row[None]).items()}, strict=False)
+        with torch.no_grad():
+            logits = [network(split.images.float() / 255) for split in (splits.test, splits.validation)]
+        assert predicted[index].tolist() == logits[0].argmax(1).tolist()
+        hits = (logits[1].argmax(1) == splits.validation.labels).float().mean()
+        assert accuracy[index].item() == pytest.approx(hits.item())
+    assert len({tuple(row) for row in predicted.tolist()}) > 1

@@ -1,0 +1,91 @@
+"""From tables to sentences: selection on validation, the worst gates, and verdicts that the numbers bear."""
+
+import numpy as np
+import pytest
+
+from storage.scores import Scores
+from tasks.summarise import _worst_gates, distributions, selection, verdict
+
+
+def scores(*models: tuple[str, int, float, float]) -> Scores:
+    """Models as (generator, seed, validation accuracy, test accuracy), counted per generator and seed."""
+    names, seeds, validation, test = (list(column) for column in zip(*models, strict=True))
+    owners = list(zip(names, seeds, strict=True))
+    nothing = np.zeros((len(models), 1), np.uint8)
+    return Scores(
+        generator=np.array(names, object),
+        seed=np.array(seeds),
+        index=np.array([owners[:position].count(owner) for position, owner in enumerate(owners)]),
+        validation_accuracy=np.array(validation),
+        test_accuracy=np.array(test),
+        validation_predictions=nothing,
+        test_predictions=nothing,
+    )
+
+
+def test_selection_never_looks_at_test() -> None:
+    chosen = selection(
+        scores(
+            ("original", 0, 0.5, 0.9),
+            ("original", 0, 0.8, 0.4),
+            ("original", 1, 0.8, 0.95),
+            ("ddpm", 0, 0.1, 1.0),
+            ("ddpm", 1, 0.2, 0.3),
+            ("ddpm", 1, 0.7, 0.2),
+        )
+    )
+    assert chosen == {
+        "original": {"chosen_index": 1, "seed": 0, "validation_accuracy": 0.8, "test_accuracy": 0.4},
+        "ddpm": {"chosen_index": 1, "seed": 1, "validation_accuracy": 0.7, "test_accuracy": 0.2},
+    }
+
+
+def test_distributions_are_of_test_accuracies() -> None:
+    told = distributions(
+        scores(("original", 0, 0.0, 0.9), ("original", 1, 0.0, 0.7), ("a", 0, 0.0, 0.5), ("b", 0, 0.0, 0.6)), seed=0
+    )
+    assert told["original"]["accuracies"] == [0.9, 0.7]
+    assert {name: each["mean"] for name, each in told["generated"].items()} == {"a": 0.5, "b": 0.6}
+    assert told["differences"]["a"]["difference"] == pytest.approx(-0.3)
+    assert "original" not in told["generated"]
+
+
+def study(made: list[float], original: list[float], averaged: float) -> dict:
+    models = [("original", 0, 0.0, each) for each in original] + [("ddpm", 0, 0.0, each) for each in made]
+    return distributions(scores(*models, ("mean", 0, 0.0, averaged)), seed=0)
+
+
+LOW, HIGH = [0.7, 0.72] * 10, [0.9, 0.92] * 10
+EQUAL = ("cannot be told from their originals", "just as well")
+
+
+@pytest.mark.parametrize(
+    ("made", "original", "averaged", "words"),
+    [
+        (HIGH, LOW, 0.5, ("better than their originals", "+20.00 points", "averaging the snapshots does worse")),
+        (LOW, HIGH, 0.9, ("worse than their originals", "−20.00 points", "simply averaging the snapshots does better")),
+        ([0.7, 0.9] * 10, [0.72, 0.88] * 10, 0.8, EQUAL),
+        ([0.1] * 4, [0.1] * 12, 0.1, EQUAL),
+        ([0.7] * 7, [0.7] * 3, 0.7, EQUAL),
+    ],
+)
+def test_verdicts(made: list[float], original: list[float], averaged: float, words: tuple[str, ...]) -> None:
+    said = verdict(study(made, original, averaged), "ddpm")
+    for word in words:
+        assert word in said
+    assert f"n = {len(made)} against {len(original)}" in said
+    verdicts = ("better than their", "worse than their", "cannot be told")
+    assert sum(each in said for each in verdicts) == 1
+
+
+def gate(value: float, limit: float) -> dict:
+    return {"value": value, "limit": limit, "passed": True, "meaning": ""}
+
+
+def test_the_gates_of_the_seed_that_came_closest() -> None:
+    easy = {"scale": gate(1.0, 4.0), "accuracy": gate(0.99, 0.5)}
+    close = {"scale": gate(0.9, 4.0), "accuracy": gate(0.51, 0.5)}
+    found = _worst_gates([easy, close])
+    assert found["accuracy"] == close["accuracy"]
+    assert found["scale"] == easy["scale"]
+    assert _worst_gates([close]) == close
