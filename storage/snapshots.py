@@ -15,8 +15,8 @@ from pyarrow.fs import FileSelector
 
 from methods.errors import BadData, BadSetting
 from methods.layout import Layout
-from storage.errors import DoubledRows, ForeignLayout, NotCommitted, TornShard, WrongHash
-from storage.files import Ref, publish, sha256
+from storage.errors import DoubledRows, ForeignLayout, NotCommitted
+from storage.files import Ref, publish
 from storage.manifest import (
     Entry,
     Part,
@@ -76,33 +76,13 @@ def _write(folder: Location, name: str, table: pa.Table) -> Shard:
     return Shard(file=f"shards/{info.base_name}", rows=table.num_rows, bytes=info.size, sha256=ref.sha256)
 
 
-def part_committed(folder: Location, part: str) -> Ref | None:
-    """The part's commit if its shards are there with the recorded sizes and row counts, else None; reads no rows."""
-    found = read_part(folder, part)
-    if found is None or not all(_looks_whole(folder, shard, found.size) for shard in found.shards):
-        return None
-    path = part_file(folder, part)
-    return Ref(path=path, sha256=sha256(path))
-
-
-def _looks_whole(folder: Location, shard: Shard, size: int) -> bool:
-    system, inner = locate(child(folder, shard.file))
-    if system.get_file_info(inner).size != shard.bytes:
-        return False
-    try:
-        with opened(folder, shard, size) as file:
-            return file.metadata.num_rows == shard.rows
-    except (TornShard, WrongHash):
-        return False
-
-
 def commit(folder: Location, parts: Sequence[str], layout: Layout, metadata: dict[str, Any]) -> Ref:
     """Makes a set of `parts`, in that order, readable; `metadata` (JSON values) is handed to its readers.
 
     The same parts and metadata give the same hash. Raises `NotCommitted` (naming the parts that are missing),
-    `ForeignLayout`, or `DoubledRows` if a (run, seed, step) occurs twice.
+    `ForeignLayout`, `MissingShard`, `TornShard`, or `DoubledRows` if a (run, seed, step) occurs twice.
     """
-    missing = [name for name in parts if part_committed(folder, name) is None]
+    missing = [name for name in parts if read_part(folder, name) is None]
     if missing or not parts:
         raise NotCommitted(
             path=str(folder),
