@@ -113,8 +113,7 @@ def selection(scores: Scores) -> dict[str, dict[str, Any]]:
 
 def verdict(summary: Mapping[str, Any], generator: str) -> str:
     """One sentence: how the generated models compare with their originals, and with averaging."""
-    gap, averaged = summary["differences"][generator], summary["generated"]["mean"]["mean"]
-    made = summary["generated"][generator]
+    gap, made = summary["differences"][generator], summary["generated"][generator]
     points, (low, high) = 100 * gap["difference"], (100 * bound for bound in gap["ci95"])
     if low > ROUNDING:
         compared = "are better than their originals"
@@ -122,15 +121,23 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
         compared = "are worse than their originals"
     else:
         compared = "cannot be told from their originals"
-    below, above = made["ci95"]
-    if averaged > above + ROUNDING:
-        beside = f"simply averaging the snapshots does better ({_percent(averaged)} against {_percent(made['mean'])})"
-    elif averaged < below - ROUNDING:
-        beside = f"averaging the snapshots does worse ({_percent(averaged)} against {_percent(made['mean'])})"
+    # there is one average per network: it is better or worse only if it is so on every network, beyond the interval
+    seeds = [each["generated"] for each in summary["per_seed"].values()]
+    sides = {_side(each["mean"]["mean"], each[generator]["ci95"]) for each in seeds}
+    if sides == {1}:
+        beside = "simply averaging the snapshots does better"
+    elif sides == {-1}:
+        beside = "averaging the snapshots does worse"
     else:
-        beside = f"averaging the snapshots does just as well ({_percent(averaged)})"
+        beside = "averaging the snapshots does about as well"
+    beside += f" ({_percent(summary['generated']['mean']['mean'])} against {_percent(made['mean'])})"
     interval = f"95 % interval {_signed(low)} to {_signed(high)}, n = {made['n']} against {summary['original']['n']}"
     return f"Generated models {compared}: {_signed(points)} points on average ({interval}); {beside}."
+
+
+def _side(value: float, interval: Sequence[float]) -> int:
+    """-1 below the interval, 0 inside, 1 above."""
+    return int(value > interval[1] + ROUNDING) - int(value < interval[0] - ROUNDING)
 
 
 def _percent(fraction: float) -> str:
