@@ -11,6 +11,7 @@ from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_json
+from storage.manifest import part_file
 from storage.rows import Row
 from storage.snapshots import commit, write_part
 from tasks.laboratory import Apparatus, Laboratory
@@ -38,6 +39,7 @@ def collect(
                 arguments=(seed, base, folder),
                 target=run.product("collected", ".json", *decided_by, seed),
                 label=f"seed {seed}",
+                beside=(part_file(folder, f"seed-{seed}"),),
             )
             for seed, base in zip(seeds, bases, strict=True)
         ],
@@ -47,9 +49,7 @@ def collect(
     return entry, records
 
 
-def collect_one(
-    laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep
-) -> None:
+def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep) -> None:
     """Writes the part `seed-N` of the set, then `target`."""
     network, layout = laboratory.network(seed, base), laboratory.layout
     phases = laboratory.apparatus.strategy.phases()[len(opening(laboratory.apparatus)) :]

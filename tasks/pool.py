@@ -46,15 +46,19 @@ class Watcher(Listener, Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`work(laboratory, *arguments, target=…, on_step=…)` publishes `target`. label: what people see."""
+    """`work(laboratory, *arguments, target=…, on_step=…)` publishes `target`, and before it the files `beside` it.
+
+    label: what people see. A job whose files are not all there is done again.
+    """
 
     work: Callable[..., object]
     arguments: tuple[Any, ...]
     target: str
     label: str
+    beside: tuple[str, ...] = ()
 
     def committed(self) -> bool:
-        return exists(self.target)
+        return all(map(exists, (self.target, *self.beside)))
 
     def result(self) -> Ref:
         return Ref(path=self.target, sha256=sha256(self.target))

@@ -41,7 +41,8 @@ def smoke() -> ParameterDiffusion:
 def digits() -> ParameterDiffusion:
     """Handwritten digits, CIFAR ResNet-18 of width 16, last norms and head (1,802 numbers), two networks.
 
-    What `make nightly` runs, in at most 2 minutes on two cores.
+    Cost: at most 2 minutes on two cores, everything included. Expected: originals near 93 to 94 % (std 1.2 points),
+    generated models 0.3 to 0.8 points better, the average of the rows as good as they or better.
     """
     return ParameterDiffusion(
         preset="digits",
@@ -58,14 +59,18 @@ def digits() -> ParameterDiffusion:
             autoencoder=Conv1dAutoencoder(latent=32),
             denoiser=Conv1dUnet(channels=(16, 32, 32)),
             autoencoding=AutoencoderTraining(steps=600),
-            diffusion=Diffusion(steps=1200),
+            diffusion=Diffusion(steps=1000),
         ),
         seeds=(0, 1),
     )
 
 
 def cifar10_small() -> ParameterDiffusion:
-    """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), width 16, last norms and head (1,802 numbers)."""
+    """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), width 16, last norms and head (1,802 numbers).
+
+    Cost: about 28 minutes of CPU time on each of two cores, 3 GB a worker. Expected: originals near 81.8 %, generated
+    models 0.2 points better, the average of the rows as good.
+    """
     return ParameterDiffusion(
         preset="cifar10_small",
         data=Data(source="parquet:cifar10", validation=0.05, crop_padding=4, flip=True),
@@ -89,12 +94,18 @@ def cifar10_small() -> ParameterDiffusion:
 
 
 def cifar10() -> ParameterDiffusion:
-    """CIFAR-10 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU."""
+    """CIFAR-10 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU.
+
+    Cost: not measured; 300 epochs a network and 22 GiB of cached views each. Expected: near the published 93 to 95 %.
+    """
     return _published(Data(source="cifar10", crop_padding=4, flip=True), epochs=100, preset="cifar10")
 
 
 def cifar100() -> ParameterDiffusion:
-    """CIFAR-100 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU."""
+    """CIFAR-100 by torchvision, full width, last two norms (2,048 numbers), three networks; for one GPU.
+
+    Cost: not measured; 400 epochs a network and 22 GiB of cached views each. Expected: near the published 76.7 %.
+    """
     return _published(Data(source="cifar100", crop_padding=4, flip=True), epochs=200, preset="cifar100")
 
 
@@ -122,7 +133,11 @@ def _published(data: Data, *, epochs: int, preset: str) -> ParameterDiffusion:
 
 
 def paper() -> ParameterDiffusion:
-    """The published settings on CIFAR-100 (arXiv 2402.13144): 200 + 200 epochs, sampling in 1,000 DDPM steps."""
+    """The published settings on CIFAR-100 (arXiv 2402.13144): 200 + 200 epochs, sampling in 1,000 DDPM steps.
+
+    Cost: not measured; one GPU. Published (first version): originals 76.6 %; generated best 76.9, mean 72.4, median
+    75.6.
+    """
     return ParameterDiffusion(
         preset="paper",
         data=Data(source="cifar100", crop_padding=4, flip=True),

@@ -71,7 +71,7 @@ def train_autoencoder(
 ) -> Curve:
     """Trains in place on standardised rows. Raises `Diverged`."""
     draw = randomness.generator(seed, "autoencoder", device=rows.device)
-    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=training.learning_rate)
+    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=training.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
     recorder = LossRecorder("autoencoder", training.steps, on_step)
     for _ in range(training.steps):
@@ -100,7 +100,7 @@ def pass_or_fail(name: str, gate: Gate, remedy: str) -> Gate:
 def overfit_gate(autoencoder: Autoencoder, row: Float[Tensor, "1 D"], limits: GateLimits) -> Gate:
     """(a) A fresh copy must be able to learn one row by heart; what cannot do that will not learn two hundred."""
     copied = copy.deepcopy(autoencoder)
-    optimiser = torch.optim.Adam(copied.parameters(), lr=3e-3)
+    optimiser = torch.optim.Adam(copied.parameters(), lr=3e-3, fused=True)
     # the end of the schedule takes out the jitter that Adam keeps at a constant rate
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimiser, limits.overfit_steps)
     error = float("inf")

@@ -61,9 +61,7 @@ class Mean(_Baseline):
     name: ClassVar[str] = "mean"
     sampler = OneRow
 
-    def fit(
-        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
-    ) -> Fit:
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         return Fit(OneRow(rows.train.double().mean(0).float()))
 
 
@@ -74,9 +72,7 @@ class Retrieve(_Baseline):
     name: ClassVar[str] = "retrieve"
     sampler = OneRow
 
-    def fit(
-        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
-    ) -> Fit:
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         return Fit(OneRow(rows.train[int(rows.validation_accuracy.argmax())].clone()))
 
 
@@ -87,9 +83,7 @@ class Gaussian(_Baseline):
     name: ClassVar[str] = "gaussian"
     sampler = Normal
 
-    def fit(
-        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
-    ) -> Fit:
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         return Fit(Normal(rows.train.double().mean(0, keepdim=True).float(), rows.train.double().std(0).float()))
 
 
@@ -104,9 +98,7 @@ class Noise(_Baseline):
     def name(self) -> str:
         return f"noise_{self.relative:g}"
 
-    def fit(
-        self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
-    ) -> Fit:
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         # the std within a tensor, averaged over rows: it is a property of the layer, not of one snapshot
         within = [part.double().std(1, correction=0).mean().float() for part in rows.train.split(rows.sizes, dim=1)]
         std = torch.cat([spread.expand(size) for spread, size in zip(within, rows.sizes, strict=True)])

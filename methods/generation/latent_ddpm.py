@@ -129,7 +129,7 @@ def train_denoiser(
 ) -> tuple[nn.Module, Curve]:
     """The averaged (EMA) denoiser. Raises `Diverged`."""
     draw = randomness.generator(seed, "denoiser", device=latents.device)
-    optimiser = torch.optim.Adam(denoiser.parameters(), lr=diffusion.learning_rate)
+    optimiser = torch.optim.Adam(denoiser.parameters(), lr=diffusion.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, diffusion.steps)
     ema = Ema(denoiser, diffusion.ema)
     recorder = LossRecorder("denoiser", diffusion.steps, on_step)

@@ -79,6 +79,14 @@ def test_a_mistake_is_one_message_and_nothing_starts(arguments: list[str], words
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_follows_from_a_mistake_is_not_told_as_well() -> None:
+    """A list whose only item is wrong counts as empty, too."""
+    done = weightsmith("show", "parameter_diffusion", "--preset", "smoke", "--set", "seeds=[-1]")
+    problem, remedy = done.output.splitlines()
+    assert problem.startswith("error: seeds.0 = -1:")
+    assert "weightsmith show parameter_diffusion --preset smoke" in remedy
+
+
 def test_unknown_study_and_seed(tmp_path: Path) -> None:
     done = weightsmith("run", "parameter_difusion", "--home", tmp_path / "home")
     assert done.exit_code == 2

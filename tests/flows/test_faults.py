@@ -158,23 +158,25 @@ def test_a_run_that_cannot_go_on_leaves_a_report(
         assert not gate["passed"]
 
 
-def test_damaged_shards_are_named(prefect_server, copied: Path) -> None:
+def test_damaged_shards_are_named_and_can_be_replaced(prefect_server, copied: Path) -> None:
     (shard,) = (copied / "store" / "snapshots").glob("*/shards/*.parquet")
-    whole = shard.read_bytes()
+    snapshots, whole = shard.parents[1], shard.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
-    for damaged in (whole[:-20], bytes(flipped)):
-        shard.write_bytes(damaged)
-        said = complaint(prefect_server.weightsmith("verify", shard.parents[1]))
-        assert str(shard) in said
     # only the scores have to be computed again, and they need the rows
     for table in (copied / "store" / "scores").iterdir():
         table.unlink()
     for damaged in (whole[:-20], bytes(flipped)):
         shard.write_bytes(damaged)
-        said = complaint(prefect_server.weightsmith(*prefect_server.study(copied)))
-        assert str(shard) in said
+        for order in (["verify", snapshots], prefect_server.study(copied)):
+            said = complaint(prefect_server.weightsmith(*order))
+            assert str(shard) in said
+            assert "delete its part's file in parts/" in said
         assert not list((copied / "store" / "scores").iterdir())
+    (snapshots / "parts" / "seed-0.json").unlink()
+    done = prefect_server.weightsmith(*prefect_server.study(copied))
+    assert done.returncode == 0, done.stdout
+    complete(copied, (copied / "runs" / "latest").resolve(), seeds=(0,))
 
 
 COMMAND = """

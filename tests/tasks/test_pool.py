@@ -211,3 +211,14 @@ def test_inline_does_the_same_without_ray(apparatus, splits, watcher, tmp_path: 
     assert [read_json(ref.path) for ref in refs] == ["earlier", [1, 10]]
     assert pool.watcher.stages == [("stage", 2, 1)]
     assert pool.watcher.steps == [("inline", "1", 1, 2)]
+
+
+def test_a_job_is_done_again_where_a_file_beside_its_target_is_missing(apparatus, splits, watcher, tmp_path) -> None:
+    beside = tmp_path / "beside.json"
+    again = dataclasses.replace(job(remember, 1, target=tmp_path / "1.json"), beside=(str(beside),))
+    publish_json(again.target, "earlier")
+    pool = InlinePool(apparatus(), splits, watcher)
+    assert read_json(pool.carry_out("stage", [again])[0].path) == [1, 10]
+    publish_json(again.target, "earlier")
+    publish_json(beside, "there")
+    assert read_json(pool.carry_out("stage", [again])[0].path) == "earlier"
