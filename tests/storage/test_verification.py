@@ -20,7 +20,7 @@ from storage.errors import (
 )
 from storage.rows import Row
 from storage.snapshot_set import SnapshotSet
-from storage.snapshots import commit, part_committed, write_part
+from storage.snapshots import commit, write_part
 from storage.verification import verify
 
 LAYOUT = Layout(entries=(Entry(name="layer.weight", shape=(64,), offset=0),), buffers="frozen")
@@ -82,10 +82,12 @@ def test_damage_is_found_by_verifying_and_by_reading(
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, truncate, lose_footer])
-def test_damaged_part_does_not_count_as_committed(committed: SnapshotSet, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_part_is_named_and_can_be_written_again(
+    committed: SnapshotSet, damage: Callable[[Path], None]
+) -> None:
     damage(Path(committed.folder) / committed.shards[2].file)
-    assert part_committed(committed.folder, "part-0") is not None
-    assert part_committed(committed.folder, "part-1") is None
+    with pytest.raises(StorageError, match="part-1-"):
+        commit(committed.folder, ["part-0", "part-1"], LAYOUT, {})
     write_part(committed.folder, "part-1", rows(1), LAYOUT, rows_per_shard=3)
     commit(committed.folder, ["part-0", "part-1"], LAYOUT, {})
     verify(committed.folder).raise_first()
