@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.cluster import LINKS
+
 CHECKOUT = Path(__file__).parents[2]
 SMALL = {
     "data.train_limit": "120",
@@ -106,7 +108,7 @@ class Finished:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[CommandLine]:
-    """A command line that starts what it needs for itself. Servers whose run was killed end with the test as well."""
+    """A command line that starts what it needs for itself. What a killed run leaves ends with the test."""
     line = CommandLine({}, tmp_path)
     yield line
     line.end()
@@ -114,6 +116,9 @@ def alone(tmp_path: Path) -> Iterator[CommandLine]:
         with contextlib.suppress(psutil.Error):
             if process.environ().get("PREFECT_HOME", "").startswith(str(tmp_path)):
                 process.terminate()
+    for link in LINKS.glob("ws-*"):
+        if str(tmp_path) in str(link.resolve()):
+            link.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
