@@ -25,7 +25,7 @@ ELEMENT = "parameters.list.element"
 def write_shard(path: Path, table: pa.Table) -> None:
     """Writes one block as a Parquet file."""
     # zstd-1 over byte planes is the only choice measured that is clearly smaller than the numbers (0.85; lz4 and snappy
-    # 0.92, at the same speed); plain is twice as fast to encode. tests/benches/bench_shards.py prints the table.
+    # 0.92, somewhat faster); plain is twice as fast to encode. tests/benches/bench_shards.py prints the table.
     columns = [*SCALARS.names, ELEMENT]
     pq.write_table(
         table,
