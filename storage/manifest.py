@@ -19,7 +19,7 @@ from storage.files import Ref
 from storage.formats import publish_json, read_json
 from storage.places import Location, child
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

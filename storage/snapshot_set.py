@@ -1,7 +1,8 @@
 """Reading a committed snapshot set: the scalars first, then only the row groups that hold chosen rows."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -14,7 +15,11 @@ from storage.files import Ref, verify_ref
 from storage.manifest import Entry, Shard, read_entry, read_layout
 from storage.places import Location, parent
 from storage.rows import SCALARS
+from storage.scratch import mapped
 from storage.shards import group_sizes, opened, read_parameters
+
+READERS = 2
+"""Row groups decoded at a time: one core alone would be slower than `torch.load`."""
 
 
 class Selection(TypedDict, total=False):
@@ -79,31 +84,42 @@ class SnapshotSet:
 
     def scalars(self, **selection: Unpack[Selection]) -> pa.Table:
         """Everything about the chosen rows but their parameters."""
-        return pa.concat_tables([SCALARS.empty_table(), *(group.scalars for group in self._groups(selection))])
+        return _scalars(self._groups(selection))
 
     def matrix(self, **selection: Unpack[Selection]) -> tuple[Float[np.ndarray, "k d"], pa.Table]:
         """The chosen rows as one matrix (float32), and their scalars row by row; k may be 0.
 
-        Holds the matrix and one row group. Raises `MissingShard`, `TornShard` or `WrongHash`.
+        Holds the matrix and `READERS` row groups. Raises `MissingShard`, `TornShard` or `WrongHash`.
         """
         groups = list(self._groups(selection))
-        matrix = np.empty((sum(len(group.rows) for group in groups), self.size), np.float32)
-        filled = 0
-        for group in groups:
-            until = filled + len(group.rows)
-            np.take(self._parameters(group), group.rows, axis=0, out=matrix[filled:until], mode="clip")
-            filled = until
-        return matrix, pa.concat_tables([SCALARS.empty_table(), *(group.scalars for group in groups)])
+        ends = np.cumsum([len(group.rows) for group in groups], dtype=np.int64)
+        matrix = np.empty((ends[-1] if groups else 0, self.size), np.float32)
+        with ThreadPoolExecutor(READERS) as readers:
+            # list: the first error is raised here
+            list(readers.map(self._read, groups, np.split(matrix, ends[:-1])))
+        return matrix, _scalars(groups)
+
+    def mapped(self, **selection: Unpack[Selection]) -> tuple[Float[np.ndarray, "k d"], pa.Table]:
+        """The same, in a nameless file on the disk of the set, mapped into memory. Holds two row groups.
+
+        Raises `StorageFull` or `ReadOnlyHome` besides.
+        """
+        groups = list(self._groups(selection))
+        return mapped((self._block(group) for group in groups), self.size, self.folder), _scalars(groups)
 
     def batches(self, **selection: Unpack[Selection]) -> Iterator[tuple[Float[np.ndarray, "n d"], pa.Table]]:
-        """The same rows in the same order, one row group at a time; a group that is chosen whole is not copied."""
+        """The same rows in the same order, those of one row group at a time."""
         for group in self._groups(selection):
-            block = self._parameters(group)
-            yield block if len(group.rows) == len(block) else block[group.rows], group.scalars
+            yield self._block(group), group.scalars
 
-    def _parameters(self, group: _Group) -> Float[np.ndarray, "n d"]:
+    def _block(self, group: _Group) -> Float[np.ndarray, "n d"]:
+        block = np.empty((len(group.rows), self.size), np.float32)
+        self._read(group, block)
+        return block
+
+    def _read(self, group: _Group, out: Float[np.ndarray, "n d"]) -> None:
         with opened(self.folder, group.shard, self.size) as file:
-            return read_parameters(file, group.index)
+            read_parameters(file, group.index, group.rows, out)
 
     def _groups(self, selection: Selection) -> Iterator[_Group]:
         condition = _condition(selection)
@@ -121,6 +137,10 @@ class SnapshotSet:
                     table = chosen.slice(low, high - low).drop_columns("position")
                     yield _Group(shard=shard, index=index, rows=kept[low:high] - start, scalars=table)
                 start += size
+
+
+def _scalars(groups: Iterable[_Group]) -> pa.Table:
+    return pa.concat_tables([SCALARS.empty_table(), *(group.scalars for group in groups)])
 
 
 def _condition(selection: Selection) -> pc.Expression:

@@ -53,7 +53,7 @@ def write_part(
     remove_uncommitted(folder, part)
     jobs: list[Future[Shard]] = []
     with ThreadPoolExecutor(WRITERS) as writers:
-        for table in blocks(rows, layout.size, rows_per_shard or group_rows(layout.size)):
+        for table in blocks(rows, layout.size, rows_per_shard or group_rows(layout.size), kept=WRITERS + 1):
             if len(jobs) >= WRITERS:
                 jobs[-WRITERS].result()
             jobs.append(writers.submit(_write, folder, f"{part}-{len(jobs):05d}", table))

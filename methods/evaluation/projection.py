@@ -1,7 +1,11 @@
 """Principal axes of a set of parameter rows, for pictures."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
+
+from methods.generation.generator import columns
+from methods.gram import centred_gram
 
 
 def project(
@@ -9,13 +13,17 @@ def project(
 ) -> tuple[dict[str, Float[np.ndarray, "n a"]], list[float]]:
     """Coordinates of each group along the first principal axes of `reference`, and the share of variance of each axis.
 
-    The axes come from the K×K Gram matrix, so the cost grows with D only linearly.
+    The axes come from the K×K Gram matrix, so the cost grows with D only linearly, and no matrix is copied whole.
     """
-    mean = reference.mean(0, dtype=np.float64)
-    centred = reference - mean
-    values, vectors = np.linalg.eigh(centred @ centred.T)
+    values, vectors = np.linalg.eigh(centred_gram(torch.from_numpy(reference)).numpy())
     largest = np.argsort(values)[::-1][:axes]
-    lengths = np.sqrt(np.maximum(values[largest], np.finfo(np.float64).tiny))
-    directions = centred.T @ vectors[:, largest] / lengths
+    weights = vectors[:, largest] / np.sqrt(np.maximum(values[largest], np.finfo(np.float64).tiny))
+    coordinates = {name: np.zeros((len(rows), weights.shape[1])) for name, rows in others.items()}
+    for block in columns(reference.shape[1]):
+        part = reference[:, block].astype(np.float64)
+        mean = part.mean(0)
+        directions = (part - mean).T @ weights
+        for name, rows in others.items():
+            coordinates[name] += (rows[:, block] - mean) @ directions
     shares = np.maximum(values[largest], 0) / max(values.sum(), np.finfo(np.float64).tiny)
-    return {name: (rows - mean) @ directions for name, rows in others.items()}, shares.tolist()
+    return coordinates, shares.tolist()
