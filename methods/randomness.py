@@ -1,6 +1,8 @@
 """Randomness as a function of names: the same seed and purpose give the same numbers in any process and order."""
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 
 import torch
 
@@ -15,3 +17,14 @@ def derive(seed: int, *purpose: str | int) -> int:
     """A seed of its own, in [0, 2^31), for one purpose."""
     digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+@contextlib.contextmanager
+def global_draws(seed: int, *purpose: str | int, device: torch.device) -> Iterator[None]:
+    """Inside, layers that take no generator (dropout, stochastic depth) draw what seed and purpose decide.
+
+    Outside, PyTorch's global state on the CPU and on `device` is as it was.
+    """
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(derive(seed, *purpose))
+        yield

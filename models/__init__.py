@@ -14,12 +14,26 @@ from models.torchvision_networks import TorchvisionNetwork
 
 Network = CifarResNet | ConvNet | TorchvisionNetwork
 
-__all__ = ["CifarResNet", "ConvNet", "Network", "TorchvisionNetwork", "build", "minimum_size", "with_normalisation"]
+__all__ = [
+    "CifarResNet",
+    "ConvNet",
+    "Network",
+    "TorchvisionNetwork",
+    "build",
+    "minimum_size",
+    "patch",
+    "with_normalisation",
+]
 
 
 def minimum_size(network: Network) -> int:
     """Smallest height and width, in pixels, of an image that the network can take."""
     return network.minimum_size
+
+
+def patch(network: Network) -> int | None:
+    """Images must be squares with a multiple of so many pixels on a side; None: any rectangle will do."""
+    return network.patch if isinstance(network, TorchvisionNetwork) else None
 
 
 def build(
@@ -33,8 +47,9 @@ def build(
 ) -> nn.Module:
     """An initialised classifier: float images (n, *shape) in [0, 1] to logits (n, classes), in train mode, on the CPU.
 
-    `shape` is (channels, height, width), at least `minimum_size` high and wide; `mean` and `std` have one number per
-    channel. The same arguments give the same parameters bit for bit, and no global random state changes.
+    `shape` is (channels, height, width), at least `minimum_size` high and wide, and a whole number of times `patch`;
+    `mean` and `std` have one number per channel. The same arguments give the same parameters bit for bit, and no global
+    random state changes.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

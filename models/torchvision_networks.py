@@ -3,21 +3,42 @@
 import dataclasses
 from typing import ClassVar, Literal
 
-import torchvision
 from torch import nn
+
+CONVNEXT_STRIDE = 32
+"""A stem of stride 4 and three halvings, none of which pads: less than one such square is nothing."""
+
+VIT_PATCH = 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TorchvisionNetwork:
-    """A network as torchvision publishes it (7×7 stem and max-pool, head `fc`); grey images enter as three channels."""
+    """A network as torchvision publishes it; grey images enter as three channels.
+
+    `resnet18`, `resnet50`: 7×7 stem and max-pool, head `fc`.
+    `convnext_tiny`, `convnext_small`, `convnext_base` (arXiv 2201.03545): head `classifier.2`, last two norms
+    `features.7.2.block.2` and `classifier.0`; stochastic depth while the whole network trains.
+    `vit_b_16` (arXiv 2010.11929): head `heads.head`, initially zero, last two norms
+    `encoder.layers.encoder_layer_11.ln_2` and `encoder.ln`; its image size is that of the data.
+    """
 
     __pydantic_config__: ClassVar[dict] = {"extra": "forbid"}
     kind: Literal["torchvision"] = "torchvision"
-    name: Literal["resnet18", "resnet50"] = "resnet18"
+    name: Literal["resnet18", "resnet50", "vit_b_16", "convnext_tiny", "convnext_small", "convnext_base"] = "resnet18"
 
     @property
     def minimum_size(self) -> int:
-        return 1  # every layer pads, and the pool is global
+        if self.name.startswith("convnext"):
+            return CONVNEXT_STRIDE
+        return self.patch or 1  # in a ResNet every layer pads, and the pool is global
+
+    @property
+    def patch(self) -> int | None:
+        return VIT_PATCH if self.name == "vit_b_16" else None
 
     def module(self, *, classes: int, shape: tuple[int, int, int]) -> nn.Module:
-        return torchvision.models.get_model(self.name, weights=None, num_classes=classes)
+        # Imported here, because it takes as long as PyTorch itself and few runs need it.
+        from torchvision.models import get_model
+
+        size = {"image_size": shape[1]} if self.patch else {}
+        return get_model(self.name, weights=None, num_classes=classes, **size)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -13,8 +14,8 @@ import models
 from methods.augment import augment
 from methods.collection.loop import Record, Snapshot, run_phase
 from methods.collection.strategy import Phase, Strategy
-from methods.errors import BadData
-from methods.evaluation.many import predict_many
+from methods.errors import BadData, BadSetting
+from methods.evaluation.many import predict_many, soft_vote
 from methods.layout import Layout, choose
 from methods.progress import OnStep
 from models import Network
@@ -38,18 +39,11 @@ class Apparatus:
 
 
 class Laboratory:
-    """One device's worth of a study. Raises `BadData` where the images do not suit the network."""
+    """One device's worth of a study. Raises `BadData` or `BadSetting` where the images do not suit the network."""
 
     def __init__(self, apparatus: Apparatus, splits: Splits) -> None:
         self.apparatus, self.splits = apparatus, splits
-        _, height, width = splits.shape
-        smallest = models.minimum_size(apparatus.network)
-        if min(height, width) < smallest:
-            raise BadData(
-                problem=f"images of {splits.name} are {height}×{width}, "
-                f"{apparatus.network.kind} needs {smallest}×{smallest}",
-                remedy=f"set data.size={smallest} or larger, or choose a network for small images",
-            )
+        _check_size(apparatus.network, splits)
         self.device = apparatus.resources.torch_device()
         self.train: Split = splits.train.to(self.device)
         self.validation: Split = splits.validation.to(self.device)
@@ -101,18 +95,36 @@ class Laboratory:
         on_models: Callable[[int, int], None] = lambda done, models: None,
     ) -> Int[Tensor, "n m"]:
         """Predicted classes, on the CPU, of `network` with each of the rows written into it, for each image."""
-        return predict_many(
-            network,
-            layout.restore(rows.to(self.device)),
-            split.images,
-            **(IN_FLIGHT["cpu" if self.device.type == "cpu" else "gpu"]),
-            calibration=self.train.images if layout.buffers == "recalibrate" else None,
-            on_models=on_models,
-        ).cpu()
+        parameters = layout.restore(rows.to(self.device))
+        return predict_many(network, parameters, split.images, on_models=on_models, **self._how(layout)).cpu()
+
+    def vote(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Int[Tensor, "m"]:
+        """Class of the largest probability on each test image, averaged over the rows' models."""
+        return soft_vote(network, layout.restore(rows.to(self.device)), self.test.images, **self._how(layout))
+
+    def _how(self, layout: Layout) -> dict[str, Any]:
+        calibration = self.train.images if layout.buffers == "recalibrate" else None
+        return {**IN_FLIGHT["cpu" if self.device.type == "cpu" else "gpu"], "calibration": calibration}
 
     def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:
         hits = self.predictions(network, layout, rows, self.validation) == self.splits.validation.labels
         return hits.double().mean(1)
+
+
+def _check_size(network: Network, splits: Splits) -> None:
+    _, height, width = splits.shape
+    images = f"images of {splits.name} are {height}×{width}"
+    smallest, patch = models.minimum_size(network), models.patch(network)
+    if min(height, width) < smallest:
+        raise BadData(
+            problem=f"{images}, {network.kind} needs {smallest}×{smallest}",
+            remedy=f"set data.size={smallest} or larger, or choose a network for small images",
+        )
+    if patch is not None and (height != width or height % patch):
+        raise BadSetting(
+            problem=f"{images}, {network} cuts squares into patches of {patch}×{patch}",
+            remedy=f"set data.size={patch * max(1, round(height / patch))} or another multiple of {patch}",
+        )
 
 
 def _build(apparatus: Apparatus, splits: Splits, seed: int) -> nn.Module:

@@ -1,5 +1,6 @@
 """The one loop that carries out any collection strategy, phase by phase."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -91,7 +92,11 @@ def run_phase(
     for epoch in range(training.epochs):
         order = torch.randperm(len(images), generator=draw, device=images.device)
         for batch in order[: batches * training.batch_size].split(training.batch_size):
-            loss = nn.functional.cross_entropy(cut.tail(*source.boundary(epoch, batch, draw)), labels[batch])
+            boundary = source.boundary(epoch, batch, draw)
+            # where a part is frozen, dropout and stochastic depth are in eval mode, and there is nothing to draw
+            drawing = randomness.global_draws(seed, "layers", *phase.train, done, device=images.device)
+            with drawing if network.training else contextlib.nullcontext():
+                loss = nn.functional.cross_entropy(cut.tail(*boundary), labels[batch])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             rate = optimiser.param_groups[0]["lr"]

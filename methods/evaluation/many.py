@@ -21,6 +21,9 @@ Stacked = Mapping[str, Shaped[Tensor, "models ..."]]
 """State-dict names of the tensors in which the models differ, each stacked over the models."""
 
 
+OnModels = Callable[[int, int], None]
+
+
 @torch.no_grad()
 def predict_many(
     network: nn.Module,
@@ -30,7 +33,7 @@ def predict_many(
     calibration: UInt8[Tensor, "m c h w"] | None = None,
     batch: int = 64,
     rows: int = 256,
-    on_models: Callable[[int, int], None] = lambda done, models: None,
+    on_models: OnModels = lambda done, models: None,
 ) -> Int[Tensor, "models n"]:
     """Class predicted by each model for each image, in eval mode, as a loop over the models would predict it.
 
@@ -41,6 +44,41 @@ def predict_many(
 
     The network keeps its parameters, buffers and modes. Raises `BadSetting` if the tensors do not fit the network.
     """
+    predicted = torch.empty(_count(network, parameters), len(images), dtype=torch.int64)
+    for which, where, logits in _logits(network, parameters, images, calibration, batch, rows, on_models):
+        predicted[which, where] = logits.argmax(-1).cpu()
+    return predicted
+
+
+@torch.no_grad()
+def soft_vote(
+    network: nn.Module,
+    parameters: Stacked,
+    images: UInt8[Tensor, "n c h w"],
+    *,
+    calibration: UInt8[Tensor, "m c h w"] | None = None,
+    batch: int = 64,
+    rows: int = 256,
+) -> Int[Tensor, "n"]:
+    """Class of the largest probability averaged over all models; arguments and errors as in `predict_many`."""
+    votes: Tensor | None = None
+    for _, where, logits in _logits(network, parameters, images, calibration, batch, rows, lambda done, models: None):
+        shares = logits.softmax(-1).sum(0).cpu()
+        votes = torch.zeros(len(images), shares.shape[-1]) if votes is None else votes
+        votes[where] += shares
+    return torch.zeros(0, dtype=torch.int64) if votes is None else votes.argmax(-1)
+
+
+def _logits(
+    network: nn.Module,
+    parameters: Stacked,
+    images: UInt8[Tensor, "n c h w"],
+    calibration: UInt8[Tensor, "m c h w"] | None,
+    batch: int,
+    rows: int,
+    on_models: OnModels,
+) -> Iterator[tuple[slice, slice, Float[Tensor, "some images classes"]]]:
+    """Logits of some of the models for some of the images, on the network's device, until all are done."""
     models = _count(network, parameters)
     at_once = max(1, rows // batch)
     with _evaluating(network):
@@ -49,15 +87,13 @@ def predict_many(
         if calibration is not None:
             parameters = {**parameters, **_statistics(parts, prefix, parameters, calibration, batch, at_once)}
         tail = for_inference(parts.tail, parameters)
-        predicted = torch.empty(models, len(images), dtype=torch.int64)
         for start in range(0, len(images), batch):
             boundary = prefix(images[start : start + batch])
             for first, chunk in _chunks(parameters, at_once, prefix.device):
                 logits = vmap(lambda own: functional_call(tail, own, boundary))(chunk)  # noqa: B023
-                predicted[first : first + at_once, start : start + batch] = logits.argmax(-1).cpu()
+                yield slice(first, first + at_once), slice(start, start + batch), logits
                 finished = start * models + len(boundary[0]) * min(first + at_once, models)
                 on_models(finished // len(images), models)
-    return predicted
 
 
 def accuracies(predicted: Int[Tensor, "models n"], labels: Int[Tensor, "n"]) -> Float[Tensor, "models"]:

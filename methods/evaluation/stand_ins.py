@@ -48,6 +48,13 @@ class MeasuringNorm(_Norm):
         return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, True, self.share, self.eps)
 
 
+class GlobalMean(nn.Module):
+    """Global average pooling; PyTorch's own re-strides its channels-last results, under `vmap` one model at a time."""
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c 1 1"]:
+        return x.mean((-2, -1), keepdim=True)
+
+
 def norms_of(tail: nn.Module, names: Collection[str]) -> dict[str, BatchNorm]:
     """The batch norms that hold any of the named tensors, by their name in the network."""
     owners = {name.rpartition(".")[0] for name in names}
@@ -65,6 +72,8 @@ def for_inference(tail: fx.GraphModule, names: Collection[str]) -> fx.GraphModul
     for name, module in tail.named_modules():
         if _is_norm(module):
             copy.set_submodule(name, EvalNorm(module))
+        elif isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+            copy.set_submodule(name, GlobalMean())
         elif name not in owners and WinogradConv2d.fits(module):
             copy.set_submodule(name, WinogradConv2d(module))
     return copy

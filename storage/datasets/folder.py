@@ -2,9 +2,9 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torchvision.datasets import ImageFolder
 
 from methods.errors import BadData
 from storage.datasets.pixels import decode_file
@@ -29,7 +29,11 @@ def folder(root: Path) -> Source:
     )
 
 
-def _listing(directory: Path, like: ImageFolder | None = None) -> ImageFolder:
+def _listing(directory: Path, like: Any = None) -> Any:
+    """An `ImageFolder` with the same classes as `like`."""
+    # Imported here, because it takes as long as PyTorch itself and few runs need it.
+    from torchvision.datasets import ImageFolder
+
     try:
         listing = ImageFolder(directory)
     except OSError as error:
@@ -43,7 +47,7 @@ def _listing(directory: Path, like: ImageFolder | None = None) -> ImageFolder:
     return listing
 
 
-def _pictures(listing: ImageFolder) -> Pictures:
+def _pictures(listing: Any) -> Pictures:
     return Pictures(
         labels=torch.tensor(listing.targets, dtype=torch.int64),
         readers=lambda rows: (partial(decode_file, listing.samples[row][0]) for row in rows),

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from methods.errors import BadData, BadSetting
 from storage.datasets.source import ReadImage
@@ -27,6 +26,9 @@ def decode(encoded: bytes, *, name: str) -> UInt8[Tensor, "c h w"]:
 
     Raises `BadData` with `name` for bytes that are no image, and for grey values of more than 8 bits.
     """
+    # Imported here, because it takes as long as PyTorch itself and few runs need it.
+    from torchvision.transforms.v2 import functional as transforms
+
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             if image.mode[0] in "IF":
@@ -47,11 +49,16 @@ def fit(
     images: UInt8[Tensor, "n c h w"], *, size: int | None, channels: Literal[1, 3] | None
 ) -> UInt8[Tensor, "n k height width"]:
     """Resized and centre-cropped to `size` by `size` pixels and converted to `channels`, each only where asked."""
-    if channels == 1 and images.shape[1] == 3:
+    _, present, *sides = images.shape
+    if channels in (None, present) and (size is None or sides == [size, size]):
+        return images
+    from torchvision.transforms.v2 import functional as transforms
+
+    if channels == 1 and present == 3:
         images = transforms.rgb_to_grayscale(images)
-    if channels == 3 and images.shape[1] == 1:
+    if channels == 3 and present == 1:
         images = transforms.grayscale_to_rgb(images)
-    if size is not None and images.shape[2:] != (size, size):
+    if size is not None and sides != [size, size]:
         images = transforms.center_crop(transforms.resize(images, [size], antialias=True), [size, size])
     return images
 

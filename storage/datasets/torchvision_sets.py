@@ -1,6 +1,6 @@
 """The classification sets of torchvision, in torchvision's own file layouts and with the sets' own splits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,6 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
-from torchvision import datasets
-from torchvision.transforms.v2.functional import pil_to_tensor
 
 from methods.errors import BadData, BadSetting
 from storage.datasets.source import Pictures, Source
@@ -19,9 +17,9 @@ from storage.datasets.source import Pictures, Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorchvisionSet:
-    """How torchvision names the splits and the labels of one set, and whether it can fetch it."""
+    """How torchvision names the set, its splits and its labels, and whether it can fetch it."""
 
-    build: Callable[..., Any]
+    build: str
     train: tuple[Mapping[str, Any], ...] = ({"split": "train"},)
     test: Mapping[str, Any]
     labels: str
@@ -34,17 +32,17 @@ _NAMED: Mapping[str, Any] = {"test": {"split": "test"}, "labels": "labels"}
 _FILES: Mapping[str, Any] = {"test": {"split": "test"}, "labels": "_labels", "sizes_vary": True}
 
 SETS: Mapping[str, TorchvisionSet] = {
-    "mnist": TorchvisionSet(build=datasets.MNIST, **_FLAGGED),
-    "fashion_mnist": TorchvisionSet(build=datasets.FashionMNIST, **_FLAGGED),
-    "cifar10": TorchvisionSet(build=datasets.CIFAR10, **_FLAGGED),
-    "cifar100": TorchvisionSet(build=datasets.CIFAR100, **_FLAGGED),
-    "svhn": TorchvisionSet(build=datasets.SVHN, **_NAMED),
-    "stl10": TorchvisionSet(build=datasets.STL10, **_NAMED),
-    "flowers102": TorchvisionSet(build=datasets.Flowers102, train=({"split": "train"}, {"split": "val"}), **_FILES),
-    "oxford_iiit_pet": TorchvisionSet(build=datasets.OxfordIIITPet, train=({"split": "trainval"},), **_FILES),
-    "food101": TorchvisionSet(build=datasets.Food101, **_FILES),
+    "mnist": TorchvisionSet(build="MNIST", **_FLAGGED),
+    "fashion_mnist": TorchvisionSet(build="FashionMNIST", **_FLAGGED),
+    "cifar10": TorchvisionSet(build="CIFAR10", **_FLAGGED),
+    "cifar100": TorchvisionSet(build="CIFAR100", **_FLAGGED),
+    "svhn": TorchvisionSet(build="SVHN", **_NAMED),
+    "stl10": TorchvisionSet(build="STL10", **_NAMED),
+    "flowers102": TorchvisionSet(build="Flowers102", train=({"split": "train"}, {"split": "val"}), **_FILES),
+    "oxford_iiit_pet": TorchvisionSet(build="OxfordIIITPet", train=({"split": "trainval"},), **_FILES),
+    "food101": TorchvisionSet(build="Food101", **_FILES),
     "imagenet": TorchvisionSet(
-        build=datasets.ImageNet, test={"split": "val"}, labels="targets", sizes_vary=True, downloads=False
+        build="ImageNet", test={"split": "val"}, labels="targets", sizes_vary=True, downloads=False
     ),
 }
 
@@ -73,14 +71,17 @@ def torchvision_set(name: str, *, root: Path, download: bool, size: int | None) 
 
 
 def _open(name: str, *, root: Path, download: bool, arguments: Mapping[str, Any]) -> Dataset:
+    # Imported here, because it takes as long as PyTorch itself and few runs need it.
+    from torchvision import datasets
+
     described = SETS[name]
     fetching = {"download": download} if described.downloads else {}
     try:
         if download:
             root.mkdir(parents=True, exist_ok=True)
-        return described.build(str(root), **arguments, **fetching)
+        return getattr(datasets, described.build)(str(root), **arguments, **fetching)
     except (RuntimeError, OSError) as error:
-        put = f"put the files of {name} below {root} as torchvision.datasets.{described.build.__name__} lays them out"
+        put = f"put the files of {name} below {root} as torchvision.datasets.{described.build} lays them out"
         raise BadData(
             problem=f"{name} cannot be read from {root}: {error}",
             remedy=f"set data.download=true, or {put}" if described.downloads else f"{put}; it cannot be downloaded",
@@ -96,6 +97,8 @@ def _pictures(name: str, parts: list[Any], labels: str) -> Pictures:
 
 
 def _read(name: str, dataset: Any, row: int) -> UInt8[Tensor, "c h w"]:
+    from torchvision.transforms.v2.functional import pil_to_tensor
+
     try:
         image, _ = dataset[row]
     except (OSError, SyntaxError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Imports go one way: flows -> tasks -> storage -> methods, with models beside methods."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,27 @@ def test_methods_and_models_load_no_process_store_or_configuration():
     assert ours <= loaded  # every file was imported
     roots = {name.partition(".")[0] for name in loaded}
     assert not roots & {"prefect", "ray", "mlflow", "pyarrow", "pydantic", "flows", "tasks", "storage"}
+
+
+RUN_ON_DIGITS = """
+import sys
+from pathlib import Path
+import flows.cli, flows.nightly, tasks.laboratory, models
+from storage import datasets
+splits = datasets.load(datasets.Data(source="digits", train_limit=20), home=Path("."))
+models.build(models.CifarResNet(width=2), classes=10, shape=splits.shape, mean=splits.mean, std=splits.std, seed=0)
+print(*sys.modules)
+"""
+
+
+def test_a_run_on_digits_loads_no_library_that_it_does_not_need(tmp_path):
+    """Torchvision takes twice as long to import as PyTorch, Matplotlib is for the end of a run."""
+    command = [sys.executable, "-c", RUN_ON_DIGITS]
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"torch", "prefect", "sklearn"} <= loaded
+    assert not loaded & {"torchvision", "torch._dynamo", "matplotlib", "mlflow", "ray"}
 
 
 def sources(*rooms):

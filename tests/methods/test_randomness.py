@@ -51,3 +51,18 @@ def test_derived_seeds_spread_over_their_whole_range():
     assert len(set(seeds)) == 4000
     assert 0 <= min(seeds) < 2**21  # the smallest of 4000 uniform numbers exceeds 2^21 with probability 2 %
     assert 2**31 - 2**21 < max(seeds) < 2**31
+
+
+def test_global_draws_are_those_of_seed_and_purpose_and_leave_no_trace():
+    def dropped(seed, step):
+        with randomness.global_draws(seed, "layers", step, device=torch.device("cpu")):
+            return torch.nn.functional.dropout(torch.ones(100))
+
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = dropped(0, 1)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(5)
+    assert torch.equal(dropped(0, 1), first)
+    assert not torch.equal(dropped(0, 2), first)
+    assert not torch.equal(dropped(1, 1), first)

@@ -7,7 +7,8 @@ import torch
 
 from methods.collection.strategy import LastPhase, Training
 from methods.errors import BadData, BadSetting
-from models import CifarResNet, ConvNet
+from models import CifarResNet, ConvNet, TorchvisionNetwork
+from storage.datasets import Split, Splits
 from storage.errors import WrongHash
 from storage.files import Ref
 from storage.formats import publish_tensors
@@ -25,6 +26,23 @@ def test_images_that_are_too_small_are_refused_at_once(apparatus, splits) -> Non
     with pytest.raises(BadData, match="images of squares are 8×8, conv_net needs 9×9") as raised:
         Laboratory(apparatus(network=Large()), splits)
     assert "data.size=9" in raised.value.remedy
+
+
+def test_a_vision_transformer_takes_whole_patches_only(apparatus, splits) -> None:
+    network = TorchvisionNetwork(name="vit_b_16")
+    with pytest.raises(BadData, match="images of squares are 8×8, torchvision needs 16×16"):
+        Laboratory(apparatus(network=network), splits)
+    for height, width, size in ((28, 28, 32), (32, 48, 32), (55, 55, 48)):
+        parts = {
+            name: Split(images=torch.zeros(2, 3, height, width, dtype=torch.uint8), labels=torch.arange(2))
+            for name in ("train", "validation", "test")
+        }
+        other = Splits(name="other", classes=("a", "b"), **parts)
+        with pytest.raises(BadSetting, match=f"other are {height}×{width}.*vit_b_16.*patches of 16×16") as raised:
+            Laboratory(apparatus(network=network), other)
+        assert f"data.size={size} " in raised.value.remedy
+    whole = {name: Split(images=part.images[..., :48, :48], labels=part.labels) for name, part in parts.items()}
+    Laboratory(apparatus(network=network), Splits(name="other", classes=("a", "b"), **whole))
 
 
 def test_the_layout_is_what_the_strategy_keeps(apparatus, splits) -> None:
