@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-STAGES = ("data", "train", "collect", "fit", "sample", "evaluate")
+STAGES = ("data", "train", "collect", "fit", "sample", "match", "evaluate", "audit")
 """In the order in which studies go through them; the share of stages done is the progress that Prefect shows."""
 LOG_SECONDS = 10.0
 ARTIFACT_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""The parameter autoencoder: rows of D numbers to latents of d and back, by 1-D convolutions (arXiv 2402.13144, §3.2).
+"""Parameter autoencoders: rows of D numbers to latents of d and back (arXiv 2402.13144, §3.2, and its ablations).
 
 Convolutions shorten the row, one linear map on each side mixes the rest: a row of parameters, unlike a signal, is not
 the same everywhere. There is no normalisation layer, so decoding a batch equals decoding its rows one by one, and the
@@ -30,31 +30,46 @@ class Conv1dAutoencoder:
     latent: Positive = 64
 
 
-class ConvolutionalAutoencoder(nn.Module):
-    """`encode`: (n, D) -> (n, d). `decode`: (n, d) -> (n, D)."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Conv2dAutoencoder:
+    """The same over the row folded, line by line, into a square image; each convolution divides both its sides."""
 
-    def __init__(self, config: Conv1dAutoencoder, length: int) -> None:
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["conv2d"] = "conv2d"
+    channels: Annotated[tuple[Positive, ...], MinLen(1)] = (16, 32, 32)
+    stride: Annotated[int, Ge(2)] = 2
+    latent: Positive = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LinearAutoencoder:
+    """One linear map each way: what is left of it after training is the principal components of the rows."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["linear"] = "linear"
+    latent: Positive = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoAutoencoder:
+    """The latents are the rows themselves, d = D."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["none"] = "none"
+
+
+class Bottleneck(nn.Module):
+    """`encode`: (n, D) -> (n, d). `decode`: (n, d) -> (n, D). `latent` is d."""
+
+    encoder: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, length: int, latent: int) -> None:
         super().__init__()
-        s, self.length = config.stride, length
-        shrink = s ** len(config.channels)
-        short = math.ceil(length / shrink)
-        self.padding = short * shrink - length
-        widths = (1, *config.channels)
-        down: list[nn.Module] = []
-        up: list[nn.Module] = []
-        for narrow, wide in itertools.pairwise(widths):
-            # kernel 2s with padding s/2 maps a length L to exactly L/s and back
-            down += [nn.Conv1d(narrow, wide, 2 * s, s, (s + 1) // 2, bias=True), nn.SiLU()]
-            up = [nn.ConvTranspose1d(wide, narrow, 2 * s, s, (s + 1) // 2, output_padding=s % 2), nn.SiLU(), *up]
-        flat = config.channels[-1] * short
-        self.encoder = nn.Sequential(nn.Unflatten(1, (1, -1)), *down, nn.Flatten(), nn.Linear(flat, config.latent))
-        self.decoder = nn.Sequential(
-            nn.Linear(config.latent, flat),
-            nn.Unflatten(1, (config.channels[-1], short)),
-            nn.SiLU(),
-            *up[:-1],
-            nn.Flatten(),
-        )
+        self.length, self.latent, self.padding = length, latent, 0
 
     def encode(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n d"]:
         return self.encoder(nn.functional.pad(rows, (0, self.padding)))
@@ -63,11 +78,55 @@ class ConvolutionalAutoencoder(nn.Module):
         return self.decoder(latents)[:, : self.length]
 
 
-Autoencoder = Conv1dAutoencoder
-"""Any parameter autoencoder."""
+class Convolutional(Bottleneck):
+    """Over the row as it is, or over the row as an image."""
+
+    def __init__(self, config: Conv1dAutoencoder | Conv2dAutoencoder, length: int) -> None:
+        super().__init__(length, config.latent)
+        axes = 1 if isinstance(config, Conv1dAutoencoder) else 2
+        conv, transposed = [(nn.Conv1d, nn.ConvTranspose1d), (nn.Conv2d, nn.ConvTranspose2d)][axes - 1]
+        side = length if axes == 1 else math.isqrt(length - 1) + 1
+        s = config.stride
+        shrink = s ** len(config.channels)
+        short = math.ceil(side / shrink)
+        self.padding = (short * shrink) ** axes - length
+        down: list[nn.Module] = []
+        up: list[nn.Module] = []
+        for narrow, wide in itertools.pairwise((1, *config.channels)):
+            # kernel 2s with padding s/2 maps a length L to exactly L/s and back
+            down += [conv(narrow, wide, 2 * s, s, (s + 1) // 2), nn.SiLU()]
+            up = [transposed(wide, narrow, 2 * s, s, (s + 1) // 2, output_padding=s % 2), nn.SiLU(), *up]
+        image, features = (1, *[short * shrink] * axes), (config.channels[-1], *[short] * axes)
+        flat = math.prod(features)
+        self.encoder = nn.Sequential(nn.Unflatten(1, image), *down, nn.Flatten(), nn.Linear(flat, config.latent))
+        self.decoder = nn.Sequential(
+            nn.Linear(config.latent, flat), nn.Unflatten(1, features), nn.SiLU(), *up[:-1], nn.Flatten()
+        )
 
 
-def build_autoencoder(config: Autoencoder, length: int, *, seed: int) -> ConvolutionalAutoencoder:
+class Linear(Bottleneck):
+    def __init__(self, config: LinearAutoencoder, length: int) -> None:
+        super().__init__(length, config.latent)
+        self.encoder, self.decoder = nn.Linear(length, config.latent), nn.Linear(config.latent, length)
+
+
+class Identity(Bottleneck):
+    def __init__(self, length: int) -> None:
+        super().__init__(length, length)
+        self.encoder, self.decoder = nn.Identity(), nn.Identity()
+
+
+Autoencoder = Conv1dAutoencoder | Conv2dAutoencoder | LinearAutoencoder | NoAutoencoder
+"""Any parameter autoencoder, told apart by `kind`."""
+
+
+def build_autoencoder(config: Autoencoder, length: int, *, seed: int) -> Bottleneck:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return ConvolutionalAutoencoder(config, length)
+        match config:
+            case LinearAutoencoder():
+                return Linear(config, length)
+            case NoAutoencoder():
+                return Identity(length)
+            case _:
+                return Convolutional(config, length)

@@ -58,6 +58,8 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
             _log_data(client, run, summary["data"])
         for name, numbers in sets_of_models(summary).items():
             tags = {"mlflow.parentRunId": run, "generator": name, **common}
+            if "audit" in numbers:
+                tags["verdict"] = numbers["audit"]["verdict"]
             child = client.create_run(experiment, start_time=began, tags=tags, run_name=name).info.run_id
             accuracies = numbers["accuracies"]
             series = [("accuracy", value, step) for step, value in enumerate(accuracies)]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # Not metrics of the run: what it ran on and with (parameters, tags, data set), and what other entries hold in full.
-_LEFT_OUT = {"environment", "data", "layout", "per_seed", "accuracies", "chosen_index"}
+_LEFT_OUT = {"environment", "data", "layout", "per_seed", "accuracies", "chosen_index", "paired"}
 _UNFIT = re.compile(r"[^/\w.\- :]")
 
 
@@ -54,7 +54,7 @@ def curve_metrics(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tup
 
 
 def sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The originals and each generator's models: distribution, difference to the originals and its interval."""
+    """The originals and each generator's models: distribution, difference to the originals with interval, audit."""
     found = {"original": summary["original"]} if "original" in summary else {}
     found |= summary.get("generated", {})
     sets = {}
@@ -65,6 +65,11 @@ def sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             sets[name] |= {"difference": difference["difference"], "difference_low": low, "difference_high": high}
         if chosen := summary.get("selection", {}).get(name):
             sets[name] |= {f"chosen_{key}": chosen[key] for key in ("validation_accuracy", "test_accuracy")}
+        if audit := summary.get("audit", {}).get(name):
+            sets[name]["audit"] = audit
+    for cell in summary.get("cells", []):
+        kept = {"audit": {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}}
+        sets[f"{cell['varied']} {cell['value']}"] = {**cell["generated"], **cell["difference"], **kept}
     return sets
 
 

@@ -4,18 +4,16 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-import torch
-
 from methods import randomness
-from methods.generation.generator import Rows
-from methods.generation.holdout import HoldOut, hold_out
+from methods.generation.generator import Fit
+from methods.generation.holdout import HoldOut
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from storage.snapshot_set import SnapshotSet
 from tasks.generators import GeneratorConfig, all_generators
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
+from tasks.rows import Material, rows_of
 from tasks.run import Run
 from tasks.stage import stage
 
@@ -25,13 +23,13 @@ Fits = dict[tuple[int, str], Ref]
 
 @stage
 def fit(
-    pool: Pool, config: GeneratorConfig, snapshots: Ref, seeds: Sequence[int], bases: Sequence[Ref], run: Run
+    pool: Pool, config: GeneratorConfig, material: Material, seeds: Sequence[int], bases: Sequence[Ref], run: Run
 ) -> Fits:
     jobs = {
         (seed, name): Job(
             work=fit_one,
-            arguments=(config, name, snapshots, seed, base, run.seed),
-            target=run.product("fits", ".safetensors", generator_key(config, name), snapshots.sha256, seed, run.seed),
+            arguments=(config, name, material, seed, base, run.seed),
+            target=run.product("fits", ".safetensors", generator_key(config, name), material.key, seed, run.seed),
             label=f"seed {seed} {name}",
         )
         for seed, base in zip(seeds, bases, strict=True)
@@ -49,7 +47,7 @@ def fit_one(
     laboratory: Laboratory,
     config: GeneratorConfig,
     name: str,
-    snapshots: Ref,
+    material: Material,
     seed: int,
     base: Ref,
     run_seed: int,
@@ -57,7 +55,7 @@ def fit_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    rows, split = rows_of(snapshots, seed)
+    rows, split = rows_of(material, seed)
     network, layout = laboratory.network(seed, base), laboratory.layout
     fitted = all_generators(config)[name].fit(
         rows,
@@ -66,6 +64,11 @@ def fit_one(
         device=laboratory.device,
         on_step=on_step,
     )
+    publish_fit(target, fitted, split)
+
+
+def publish_fit(target: str, fitted: Fit, split: HoldOut) -> None:
+    """The sampler's state, with gates, losses and facts beside it."""
     told = {
         "gates": {gate: dataclasses.asdict(value) for gate, value in fitted.gates.items()},
         "curves": {curve: dataclasses.asdict(value) for curve, value in fitted.curves.items()},
@@ -79,14 +82,3 @@ def fit_one(
         },
     }
     publish_tensors(target, fitted.sampler.state(), {key: json.dumps(value) for key, value in told.items()})
-
-
-def rows_of(snapshots: Ref, seed: int) -> tuple[Rows, HoldOut]:
-    """The rows of one network, cut into those that may be fitted on and those held out."""
-    stored = SnapshotSet.open(snapshots)
-    matrix, scalars = stored.matrix(seeds=[seed])
-    split = hold_out(matrix)
-    accuracy = torch.from_numpy(scalars.column("accuracy_reloaded").to_numpy()[split.train])
-    values = torch.from_numpy(matrix)
-    rows = Rows(values[split.train], values[split.held_out], stored.layout.sizes, accuracy)
-    return rows, split

@@ -1,16 +1,24 @@
 """The generators that a study can name: methods brought together with the networks that they need."""
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from methods.generation import latent_ddpm
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from methods.generation import gram_pca, latent_ddpm
 from methods.generation.autoencoding import AutoencoderTraining, GateLimits
-from methods.generation.baselines import BASELINES
-from methods.generation.generator import Generator
+from methods.generation.baselines import AverageOf, Interpolate, Mean, Retrieve
+from methods.generation.generator import Generator, Rows, Sampler
 from methods.generation.latent_ddpm import Diffusion, Sampling
-from models.autoencoder import Autoencoder, Conv1dAutoencoder, build_autoencoder
+from methods.generation.noise import Gaussian, Noise
+from methods.generation.reconstruct import Reconstruct, Reconstructing
+from models.autoencoder import Autoencoder, Conv1dAutoencoder, NoAutoencoder, build_autoencoder
 from models.denoiser import Conv1dUnet, Denoiser, build_denoiser
+from tasks.token_generator import TokenDiffusion
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,18 +28,21 @@ class LatentDdpm:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     kind: Literal["latent_ddpm"] = "latent_ddpm"
-    autoencoder: Autoencoder = Conv1dAutoencoder()
+    autoencoder: Annotated[Autoencoder, Field(discriminator="kind")] = Conv1dAutoencoder()
     denoiser: Denoiser = Conv1dUnet()
     autoencoding: AutoencoderTraining = AutoencoderTraining()
     diffusion: Diffusion = Diffusion()
     sampling: Sampling = Sampling()
     gates: GateLimits = GateLimits()
 
+    @property
+    def encodes(self) -> bool:
+        return not isinstance(self.autoencoder, NoAutoencoder)
+
     def build(self) -> latent_ddpm.LatentDdpm:
         return latent_ddpm.LatentDdpm(
             build_autoencoder=partial(build_autoencoder, self.autoencoder),
             build_denoiser=partial(build_denoiser, self.denoiser),
-            latent=self.autoencoder.latent,
             autoencoding=self.autoencoding,
             diffusion=self.diffusion,
             sampling=self.sampling,
@@ -39,11 +50,71 @@ class LatentDdpm:
         )
 
 
-GeneratorConfig = LatentDdpm
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GramPca:
+    """Principal components of whole networks; samples lie in the affine hull of the snapshots."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["gram_pca"] = "gram_pca"
+    encodes: ClassVar[bool] = False
+    codes: Literal["gaussian", "diffusion"] = "gaussian"
+    denoiser: Denoiser = Conv1dUnet()
+    diffusion: Diffusion = Diffusion()
+    sampling: Sampling = Sampling()
+
+    def build(self) -> gram_pca.GramPca:
+        return gram_pca.GramPca(
+            build_denoiser=partial(build_denoiser, self.denoiser),
+            codes=self.codes,
+            diffusion=self.diffusion,
+            sampling=self.sampling,
+        )
+
+
+GeneratorConfig = LatentDdpm | GramPca | TokenDiffusion
 """Any generator that a study may name; told apart by `kind`."""
 
 
+BASELINES: tuple[Generator, ...] = (
+    Mean(),
+    AverageOf(16),
+    Interpolate(),
+    Gaussian(),
+    Retrieve(),
+    Noise(0.001),
+    Noise(0.05),
+    Noise(0.15),
+    Noise(0.5),
+)
+"""Run beside every generator, with the same n and the same evaluator."""
+NOISE_MATCHED = "noise_matched"
+"""Noise with the generator's novelty: fitted once the generator has been sampled."""
+RECONSTRUCTIONS = {"reconstruct": False, "reconstruct_noisy": True}
+"""Baselines that use the generator's own fit, without and with noise on the latents."""
+
+
 def all_generators(config: GeneratorConfig) -> dict[str, Generator]:
-    """The study's generator and the baselines that always stand beside it, by name."""
-    generators: tuple[Generator, ...] = (config.build(), *BASELINES)
-    return {generator.name: generator for generator in generators}
+    """What is fitted to the rows alone: the study's generator and the baselines that always stand beside it."""
+    return {generator.name: generator for generator in (config.build(), *BASELINES)}
+
+
+def sampled_names(config: GeneratorConfig) -> tuple[str, ...]:
+    """All that can be sampled once the generators are fitted."""
+    return (*all_generators(config), *(RECONSTRUCTIONS if config.encodes else ()))
+
+
+def fitted_by(config: GeneratorConfig, name: str) -> str:
+    """Whose fit the sampler called `name` uses."""
+    return config.kind if name in RECONSTRUCTIONS else name
+
+
+def sampler(
+    config: GeneratorConfig, name: str, state: Mapping[str, Tensor], rows: Rows, *, device: torch.device
+) -> Sampler:
+    """The sampler called `name`, from the state of the fit that it uses."""
+    generators = {**all_generators(config), NOISE_MATCHED: Noise()}
+    restored = generators[fitted_by(config, name)].restore(state, rows, device=device)
+    if isinstance(restored, Reconstructing) and name in RECONSTRUCTIONS:
+        return Reconstruct(restored, rows, noisy=RECONSTRUCTIONS[name])
+    return restored

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from storage.tracking import log_run
-from tasks.report.page import build
 from tasks.report.table import markdown
 from tasks.stage import stage
 
@@ -12,6 +11,9 @@ from tasks.stage import stage
 @stage
 def report(folder: str) -> str:
     """Draws the figures and writes `report.html` from the run's JSON files; returns its path."""
+    # Imported here, because Matplotlib takes a second or two, and nothing is drawn before a run ends.
+    from tasks.report.page import build
+
     return str(build(Path(folder)))
 
 

@@ -9,13 +9,17 @@ import numpy as np
 
 from methods.evaluation.distribution import difference, distribution
 from methods.evaluation.projection import project
+from methods.generation.holdout import hold_out
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import read_json, read_rows, read_tensors
 from storage.scores import Scores, read_scores
 from storage.snapshot_set import SnapshotSet
+from tasks.audited import audited, evidence, paired
 from tasks.evaluate import ORIGINAL
-from tasks.fit import Fits, rows_of
+from tasks.fit import Fits
+from tasks.rows import matrix_of
+from tasks.sample import Samples
 from tasks.stage import stage
 
 PICTURED = 200
@@ -33,8 +37,9 @@ class Products:
     snapshots: Ref
     records: tuple[Ref, ...]
     fits: Fits
-    generated: Fits
+    generated: Samples
     scores: tuple[Ref, ...]
+    audits: tuple[Ref, ...]
 
     def references(self) -> dict[str, dict[str, str]]:
         named = {"snapshots": self.snapshots}
@@ -42,6 +47,7 @@ class Products:
         named |= {f"fit seed {seed} {name}": ref for (seed, name), ref in self.fits.items()}
         named |= {f"generated seed {seed} {name}": ref for (seed, name), ref in self.generated.items()}
         named |= {f"scores {number}": ref for number, ref in enumerate(self.scores)}
+        named |= {f"audit seed {seed}": ref for seed, ref in zip(self.seeds, self.audits, strict=True)}
         return {name: dataclasses.asdict(ref) for name, ref in named.items()}
 
 
@@ -75,11 +81,15 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
             "buffers": stored.layout.buffers,
         },
     }
+    audits = {each: read_json(ref.path) for each, ref in zip(products.seeds, products.audits, strict=True)}
+    summary |= audited([audits[each]["audit"] for each in products.seeds])
+    summary["paired"] = paired(scores, splits.test.labels.numpy(), summary["selection"])
     summary["verdict"] = verdict(summary, generator)
     details = {
         "curves": _curves(products, records, told, generator),
         "pca": [_pca(products, each) for each in products.seeds],
         "snapshots": [_history(stored, each) for each in products.seeds],
+        "audit": evidence(audits),
         "references": products.references(),
     }
     return summary, details
@@ -132,7 +142,8 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
         beside = "averaging the snapshots does about as well"
     beside += f" ({_percent(summary['generated']['mean']['mean'])} against {_percent(made['mean'])})"
     interval = f"95 % interval {_signed(low)} to {_signed(high)}, n = {made['n']} against {summary['original']['n']}"
-    return f"Generated models {compared}: {_signed(points)} points on average ({interval}); {beside}."
+    found = summary["audit"][generator]["verdict"]
+    return f"Generated models {compared}: {_signed(points)} points on average ({interval}); {beside}. Audit: {found}."
 
 
 def _side(value: float, interval: Sequence[float]) -> int:
@@ -178,9 +189,8 @@ def _curves(
 
 
 def _pca(products: Products, seed: int) -> dict[str, Any]:
-    rows, _ = rows_of(products.snapshots, seed)
-    original = SnapshotSet.open(products.snapshots).matrix(seeds=[seed])[0]
-    groups = {"original": original, "held_out": rows.held_out.numpy()}
+    original, _, _ = matrix_of(products.snapshots, seed)
+    groups = {"original": original, "held_out": original[hold_out(original).held_out]}
     for (owner, name), ref in products.generated.items():
         if owner == seed:
             groups[name] = read_rows(ref.path, "rows", 0, PICTURED).numpy()

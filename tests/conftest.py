@@ -1,5 +1,6 @@
 """What tests of several rooms use: a small run as a study leaves it, and file systems that are full or read-only."""
 
+import functools
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import jaxtyping
 import numpy as np
 import pytest
+import torch
 
 # before anything imports torch: several threads on the small tensors of these tests wait longer than they compute
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,7 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 CHECKED = ["methods", "storage.datasets", "models.autoencoder", "models.denoiser"]
 jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
 
+from methods.audit.audit import Models, Roles, audit_network  # noqa: E402
 from methods.evaluation.distribution import difference, distribution  # noqa: E402
+from tasks.audited import audited, evidence  # noqa: E402
 
 # Prefect looks at this when it is imported: tests leave the state of the checkout and of the user alone
 PREFECT_STATE = tempfile.TemporaryDirectory(prefix="prefect-")
@@ -70,7 +74,29 @@ def _summary(run_id: str) -> dict[str, Any]:
             "shape": [1, 8, 8],
         },
         "layout": {"numbers": 2048, "tensors": 4, "buffers": "frozen"},
+        **audited([_audit()["audit"]]),
+        "paired": {
+            name: {
+                "mcnemar": {"only_first": 3, "only_second": 5, "p": 0.7266},
+                "best_of": {"n": 12, "generated": 0.95, "original": 0.96},
+            }
+            for name in MODELS
+        },
     }
+
+
+@functools.cache
+def _audit() -> dict[str, Any]:
+    """A true audit of rows drawn at random, as a run leaves it for one network."""
+    draw = torch.Generator().manual_seed(9)
+
+    def models(n: int) -> Models:
+        return Models(torch.randn(n, 30, generator=draw), torch.rand(n, 50, generator=draw) < 0.9, 0.01)
+
+    sets = {name: models(n) for name, (n, _) in MODELS.items()}
+    roles = Roles(averages=["mean"], gaussian="gaussian", noises=["noise_0.05"])
+    found = audit_network(models(20), models(6), sets, roles, seed=0)
+    return {"audit": found, "shared_errors": {"originals": 2, "matrix": [[100, 40, 30]] * 3}}
 
 
 def _details() -> dict[str, Any]:
@@ -83,6 +109,7 @@ def _details() -> dict[str, Any]:
         "curves": {"base training": [line], "denoiser": [line]},
         "pca": [{"seed": 0, "explained": [0.4, 0.2], "groups": {**groups, "mean": [[0.0, 0.0]]}}],
         "snapshots": [{"seed": 0, "epoch": steps[:12], "accuracy": accuracy, "accuracy_reloaded": accuracy}],
+        "audit": evidence({0: _audit()}),
         "references": {"snapshots": {"path": "snapshots/entry.json", "sha256": "5e" * 32}},
     }
 

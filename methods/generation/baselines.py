@@ -1,109 +1,110 @@
-"""What must stand beside any generated model: without these, no accuracy means anything."""
+"""Baselines that combine stored rows: averaging, interpolating, copying. Those that add noise are in `noise.py`.
+
+They stand beside any generated model: without them, no accuracy means anything.
+"""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar
 
 import torch
-from annotated_types import Gt
+from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor
 
 from methods import randomness
-from methods.generation.generator import Accuracy, Fit, Rows
+from methods.generation.generator import Accuracy, Fit, Rows, columns
 from methods.progress import OnStep, silent
 
+State = Mapping[str, Tensor]
+Draw = Callable[[int, torch.Generator], Float[Tensor, "n k"]]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class OneRow:
-    """Always the same row."""
+class Combinations:
+    """Samples `draw(n, generator) @ train`: weighted sums of the train rows."""
 
-    row: Float[Tensor, "D"]
-    single: ClassVar[bool] = True
+    rows: Rows
+    draw: Draw
+    stored: State
+    single: bool
 
     def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
-        return self.row.expand(n, -1).clone()
+        weights = self.draw(n, randomness.generator(seed, "combinations")).double()
+        samples = torch.empty(n, self.rows.train.shape[1])
+        for block in columns(samples.shape[1]):
+            samples[:, block] = (weights @ self.rows.train[:, block].double()).float()
+        return samples
 
-    def state(self) -> dict[str, Tensor]:
-        return {"row": self.row}
+    def state(self) -> State:
+        return self.stored
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Normal:
-    """Independent normal coordinates around a centre: one row for `gaussian`, any train row for `noise`."""
+class _Combining:
+    """Nothing is fitted and nothing needs a device; what is drawn are the weights."""
 
-    centres: Float[Tensor, "k D"]
-    std: Float[Tensor, "D"]
     single: ClassVar[bool] = False
 
-    def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
-        draw = randomness.generator(seed, "normal")
-        centre = self.centres[torch.randint(len(self.centres), (n,), generator=draw)]
-        return centre + self.std * torch.randn(centre.shape, generator=draw)
+    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
+        return Fit(self.restore({}, rows, device=device))
 
-    def state(self) -> dict[str, Tensor]:
-        return {"centres": self.centres, "std": self.std}
+    def restore(self, state: State, rows: Rows, *, device: torch.device) -> Combinations:
+        count = len(rows.train)
+        return Combinations(rows, lambda n, draw: self.weights(n, count, state, draw), state, self.single)
 
-
-class _Baseline:
-    """Fitting a baseline takes no time and no device."""
-
-    sampler: ClassVar[type[OneRow] | type[Normal]]
-
-    def restore(self, state: Mapping[str, Tensor], *, device: torch.device) -> OneRow | Normal:
-        return self.sampler(**state)
+    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
-class Mean(_Baseline):
+class Mean(_Combining):
     """The mean of all rows: weight averaging, one model."""
 
     name: ClassVar[str] = "mean"
-    sampler = OneRow
+    single = True
 
-    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        return Fit(OneRow(rows.train.double().mean(0).float()))
-
-
-@dataclasses.dataclass(frozen=True)
-class Retrieve(_Baseline):
-    """The stored row that is best on validation (the first of equals): copying, one model."""
-
-    name: ClassVar[str] = "retrieve"
-    sampler = OneRow
-
-    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        return Fit(OneRow(rows.train[int(rows.validation_accuracy.argmax())].clone()))
+    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        return torch.full((n, k), 1 / k, dtype=torch.float64)
 
 
 @dataclasses.dataclass(frozen=True)
-class Gaussian(_Baseline):
-    """Each coordinate independent and normal, with the mean and std that it has over the rows."""
+class AverageOf(_Combining):
+    """The mean of `count` random rows, drawn without replacement (of half of the rows where there are too few)."""
 
-    name: ClassVar[str] = "gaussian"
-    sampler = Normal
-
-    def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        return Fit(Normal(rows.train.double().mean(0, keepdim=True).float(), rows.train.double().std(0).float()))
-
-
-@dataclasses.dataclass(frozen=True)
-class Noise(_Baseline):
-    """A random stored row plus normal noise of `relative` times the std of the numbers in each of its tensors."""
-
-    relative: Annotated[float, Gt(0)] = 0.05
-    sampler = Normal
+    count: Annotated[int, Ge(2)] = 16
 
     @property
     def name(self) -> str:
-        return f"noise_{self.relative:g}"
+        return f"average_of_{self.count}"
+
+    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        chosen = self.count if k > self.count else -(-k // 2)
+        members = torch.rand(n, k, generator=draw).argsort(1)[:, :chosen]
+        return torch.zeros(n, k, dtype=torch.float64).scatter_(1, members, 1 / chosen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interpolate(_Combining):
+    """A point on the line between two random rows, uniform in its position."""
+
+    name: ClassVar[str] = "interpolate"
+
+    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        pairs = torch.rand(n, k, generator=draw).argsort(1)[:, :2]
+        share = torch.rand(n, 1, generator=draw, dtype=torch.float64)
+        shares = torch.cat([share, 1 - share], 1)
+        return torch.zeros(n, k, dtype=torch.float64).scatter_add_(1, pairs, shares[:, : pairs.shape[1]])
+
+
+@dataclasses.dataclass(frozen=True)
+class Retrieve(_Combining):
+    """The stored row that is best on validation (the first of equals): copying, one model."""
+
+    name: ClassVar[str] = "retrieve"
+    single = True
 
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        # the std within a tensor, averaged over rows: it is a property of the layer, not of one snapshot
-        within = [part.double().std(1, correction=0).mean().float() for part in rows.train.split(rows.sizes, dim=1)]
-        std = torch.cat([spread.expand(size) for spread, size in zip(within, rows.sizes, strict=True)])
-        return Fit(Normal(rows.train, self.relative * std))
+        return Fit(self.restore({"best": rows.validation_accuracy.argmax()}, rows, device=device))
 
-
-BASELINES = (Noise(relative=0.05), Mean(), Gaussian(), Retrieve())
-"""Run beside every generator, with the same n and the same evaluator."""
+    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        return torch.nn.functional.one_hot(state["best"], k).double().expand(n, k)

@@ -4,7 +4,7 @@ Baselines are generators, too.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -20,7 +20,10 @@ Accuracy = Callable[[Float[Tensor, "n D"]], Float[Tensor, "n"]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rows:
-    """The snapshots of one network. `held_out` is seen by nobody who fits; it is there for the gates and the audit."""
+    """The snapshots of one network. `held_out` is seen by nobody who fits; it is there for the gates and the audit.
+
+    Rows of a whole network may be mapped from a file: go over them by `columns` and copy no matrix whole.
+    """
 
     train: Float[Tensor, "k D"]
     held_out: Float[Tensor, "h D"]
@@ -28,6 +31,14 @@ class Rows:
     """Lengths of the tensors that make up a row; they add up to D."""
     validation_accuracy: Float[Tensor, "k"]
     """Of the rows in `train`, in [0, 1]."""
+
+
+COLUMNS = 2**18
+
+
+def columns(length: int) -> Iterator[slice]:
+    """Blocks of columns, from left to right, so that no computation needs a second copy of all rows at once."""
+    return (slice(start, min(start + COLUMNS, length)) for start in range(0, length, COLUMNS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +77,9 @@ class Generator(Protocol):
         self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent
     ) -> "Fit": ...
 
-    def restore(self, state: Mapping[str, Tensor], *, device: torch.device) -> Sampler: ...
+    def restore(self, state: Mapping[str, Tensor], rows: Rows, *, device: torch.device) -> Sampler:
+        """The sampler as it was fitted, given its state and the rows that it was fitted on."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ import dataclasses
 import math
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from methods.errors import BadSetting
+from methods.gram import centred_gram
 
 SHARE = 0.1
 BLOCKS = 2
@@ -36,8 +38,7 @@ def autocorrelation_time(rows: Float[np.ndarray, "k D"]) -> float:
     ρ(l) is the autocovariance summed over all coordinates; that sum is a diagonal of the centred Gram matrix, so the
     cost is one K×K product. A. Sokal, "Monte Carlo Methods in Statistical Mechanics" (1996), section 3.
     """
-    centred = rows.astype(np.float64) - rows.mean(0, dtype=np.float64)
-    gram = centred @ centred.T
+    gram = centred_gram(torch.from_numpy(rows)).numpy()
     if not np.trace(gram) > 0:
         return 1.0
     variance = np.trace(gram) / len(rows)

@@ -22,6 +22,7 @@ from methods.generation.autoencoding import (
     train_autoencoder,
 )
 from methods.generation.generator import Accuracy, Fit, Gate, Rows
+from methods.generation.memory import training_memory
 from methods.generation.scaling import Standardise, Whiten
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve, LossRecorder
@@ -50,24 +51,30 @@ class Diffusion:
 class Sampling:
     """`ddpm` takes all T steps; `ddim` takes `steps`, with `eta` from 0 (deterministic) to 1 (as noisy as ddpm).
 
+    `one_shot` decodes a single call of the denoiser at random times: no sampling takes place. It is here to show what
+    that mistake of a published evaluation script does.
+
     eta = 1 forgets the errors of a briefly trained denoiser; without fresh noise they accumulate, and on the digits
     some samples end several standard deviations outside of the rows.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    kind: Literal["ddpm", "ddim"] = "ddim"
+    kind: Literal["ddpm", "ddim", "one_shot"] = "ddim"
     steps: Annotated[int, Ge(1)] = 50
     eta: Annotated[float, Interval(ge=0, le=1)] = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LatentDdpm:
-    """`autoencoder` and `denoiser` build the two networks for a row length and a latent length, from a seed."""
+    """`autoencoder` and `denoiser` build the two networks for a row length and a latent length, from a seed.
+
+    An autoencoder without parameters is none: its latents are the standardised rows. It learns nothing and loses
+    nothing, so only the scale of the held-out rows is checked. Nothing is whitened: a D×D matrix would be out of reach.
+    """
 
     build_autoencoder: Callable[..., Any]
     build_denoiser: Callable[..., nn.Module]
-    latent: int
     autoencoding: AutoencoderTraining = AutoencoderTraining()
     diffusion: Diffusion = Diffusion()
     sampling: Sampling = Sampling()
@@ -75,9 +82,8 @@ class LatentDdpm:
     name: ClassVar[str] = "latent_ddpm"
 
     def networks(self, length: int, *, seed: int = 0) -> "LatentDdpmSampler":
-        return LatentDdpmSampler(
-            self.build_autoencoder(length, seed=seed), self.build_denoiser(self.latent, seed=seed), length, self
-        )
+        autoencoder = self.build_autoencoder(length, seed=seed)
+        return LatentDdpmSampler(autoencoder, self.build_denoiser(autoencoder.latent, seed=seed), length, self)
 
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion."""
@@ -85,31 +91,43 @@ class LatentDdpm:
         model.scale = Standardise.fit(rows.train)
         model.to(device)
         train, held_out = model.scale(rows.train.to(device)), model.scale(rows.held_out.to(device))
-        gates = {"autoencoder_overfit": overfit_gate(model.autoencoder, train[:1], self.limits)}
-        curves = {
-            "autoencoder": train_autoencoder(model.autoencoder, train, self.autoencoding, seed=seed, on_step=on_step)
-        }
-        model.eval()
-        gates |= accuracy_gates(
-            model.autoencoder,
-            held_out,
-            lambda scaled: accuracy(model.scale.invert(scaled).cpu()),
-            self.autoencoding.latent_noise,
-            self.limits,
-            seed=seed,
-        )
+        gates: dict[str, Gate] = {}
+        curves: dict[str, Curve] = {}
+        if model.encodes:
+            gates["autoencoder_overfit"] = overfit_gate(model.autoencoder, train[:1], self.limits)
+            curves["autoencoder"] = train_autoencoder(
+                model.autoencoder, train, self.autoencoding, seed=seed, on_step=on_step
+            )
+            model.autoencoder.eval()
+            gates |= accuracy_gates(
+                model.autoencoder,
+                held_out,
+                lambda scaled: accuracy(model.scale.invert(scaled).cpu()),
+                self.autoencoding.latent_noise,
+                self.limits,
+                seed=seed,
+            )
         with torch.no_grad():
             latents = model.autoencoder.encode(train)
-            # what lies under the noise that the decoder was trained to ignore is not worth scaling up
-            model.whiten = Whiten.fit(latents, floor=self.autoencoding.latent_noise * spread(latents).item()).to(device)
+            if model.encodes:
+                # what lies under the noise that the decoder was trained to ignore is not worth scaling up
+                floor = self.autoencoding.latent_noise * spread(latents).item()
+                model.whiten = Whiten.fit(latents, floor=floor).to(device)
             gates["latent_scale"] = scale_gate(model.whiten(model.autoencoder.encode(held_out)), self.limits)
             whitened = model.whiten(latents)
+        one_batch = whitened[torch.arange(self.diffusion.batch_size, device=device) % len(whitened)]
+        facts = {
+            "raw_latent_scale": spread(latents).item(),
+            "latent": latents.shape[1],
+            "autoencoder_parameters": sum(value.numel() for value in model.autoencoder.parameters()),
+            **training_memory(model.denoiser, one_batch),
+        }
         model.denoiser, curves["denoiser"] = train_denoiser(
             model.denoiser, whitened, self.diffusion, seed=seed, on_step=on_step
         )
-        return Fit(model.eval(), gates, curves, {"raw_latent_scale": spread(latents).item()})
+        return Fit(model.eval(), gates, curves, facts)
 
-    def restore(self, state: Mapping[str, Tensor], *, device: torch.device) -> "LatentDdpmSampler":
+    def restore(self, state: Mapping[str, Tensor], rows: Rows, *, device: torch.device) -> "LatentDdpmSampler":
         model = self.networks(len(state["scale.mean"]))
         model.load_state_dict(dict(state))
         return model.to(device).eval()
@@ -120,7 +138,7 @@ def scale_gate(whitened: Float[Tensor, "h d"], limits: GateLimits) -> Gate:
     scale = whitened.square().mean().sqrt().item()
     meaning = "root mean square of the whitened latents of held-out rows (1 is ideal; allowed is limit or its inverse)"
     gate = Gate(scale, limits.latent_scale, 1 / limits.latent_scale <= scale <= limits.latent_scale, meaning)
-    remedy = "the encoder has over-fitted: more latent noise, fewer steps, a smaller latent, or more rows"
+    remedy = "collect more rows; an over-fitted encoder needs more latent noise, fewer steps or a smaller latent"
     return pass_or_fail("latent_scale", gate, remedy)
 
 
@@ -145,6 +163,23 @@ def train_denoiser(
     return ema.network, recorder.curve()
 
 
+def draw_latents(
+    denoiser: nn.Module,
+    noise: Float[Tensor, "n d"],
+    diffusion: Diffusion,
+    sampling: Sampling,
+    draw: torch.Generator,
+    on_step: OnStep = silent,
+) -> Float[Tensor, "n d"]:
+    """From x_T = `noise` back to x_0, by the sampler that `sampling` names."""
+    if sampling.kind == "ddpm":
+        return ddpm(denoiser, noise, diffusion.schedule, draw, on_step)
+    if sampling.kind == "one_shot":
+        t = torch.randint(1, diffusion.times + 1, (len(noise),), generator=draw, device=noise.device)
+        return denoiser(noise, t)
+    return ddim(denoiser, noise, diffusion.schedule, sampling.steps, sampling.eta, draw, on_step)
+
+
 class LatentDdpmSampler(nn.Module):
     """The fitted generator: a module, so that its state is one state dict."""
 
@@ -153,20 +188,26 @@ class LatentDdpmSampler(nn.Module):
     def __init__(self, autoencoder: Any, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
         super().__init__()
         self.autoencoder, self.denoiser, self.method = autoencoder, denoiser, method
-        self.scale, self.whiten = Standardise(length), Whiten(method.latent)
+        self.encodes = next(autoencoder.parameters(), None) is not None
+        self.scale = Standardise(length)
+        self.whiten = Whiten(autoencoder.latent) if self.encodes else Standardise(length)
 
     @torch.no_grad()
     def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
         """All n rows in one batch, on the CPU."""
         device = self.scale.mean.device
         draw = randomness.generator(seed, "sample", device=device)
-        x = torch.randn(n, self.method.latent, generator=draw, device=device)
-        sampling, schedule = self.method.sampling, self.method.diffusion.schedule
-        if sampling.kind == "ddpm":
-            x = ddpm(self.denoiser, x, schedule, draw, on_step)
-        else:
-            x = ddim(self.denoiser, x, schedule, sampling.steps, sampling.eta, draw, on_step)
+        x = torch.randn(n, self.autoencoder.latent, generator=draw, device=device)
+        x = draw_latents(self.denoiser, x, self.method.diffusion, self.method.sampling, draw, on_step)
         return self.scale.invert(self.autoencoder.decode(self.whiten.invert(x))).cpu()
+
+    @torch.no_grad()
+    def reconstruct(self, rows: Float[Tensor, "n D"], noise: torch.Generator | None) -> Float[Tensor, "n D"]:
+        latents = self.autoencoder.encode(self.scale(rows.to(self.scale.mean.device)))
+        if noise is not None:
+            drawn = torch.randn(latents.shape, generator=noise).to(latents)
+            latents = latents + self.method.autoencoding.latent_noise * spread(latents) * drawn
+        return self.scale.invert(self.autoencoder.decode(latents)).cpu()
 
     def state(self) -> dict[str, Tensor]:
         return {name: value.cpu() for name, value in self.state_dict().items()}

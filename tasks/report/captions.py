@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.report.comparison import baselines_of, subject_of
-from tasks.report.figures import PANELS
+from tasks.report.style import PANELS
 from tasks.report.words import GENERATORS, number, percent
 
 

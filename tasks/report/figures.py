@@ -1,67 +1,20 @@
-"""The figures of a parameter-diffusion run, one function each, from the plain numbers in its files.
+"""The figures of a parameter-diffusion run, one function each, from the plain numbers in its files."""
 
-Colours are Okabe and Ito's (told apart by colour-blind readers too); text is sized for a page that is read on a phone.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from tasks.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SEEDS, panels, styled
 from tasks.report.words import GENERATORS, percent
 
-BLUE, ORANGE, GREEN, PURPLE, SKY, INK, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#1c1c1c",
-    "#767676",
-)
-SEEDS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.4,
-    "figure.dpi": 160,
-}
-PANELS = 4
 FEW = 5
 
 
-def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    @wraps(draw)
-    def drawn(*arguments: Any) -> Figure:
-        with matplotlib.rc_context(STYLE):
-            return draw(*arguments)
-
-    return drawn
-
-
-@_styled
+@styled
 def accuracy_distributions(original: Mapping[str, Any], generated: Mapping[str, Mapping[str, Any]]) -> Figure:
     """One row per set: every model a dot (five or fewer: diamonds), the set's mean a bar, the originals' mean a line.
 
@@ -102,29 +55,29 @@ def accuracy_distributions(original: Mapping[str, Any], generated: Mapping[str, 
     return figure
 
 
-@_styled
+@styled
 def loss_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """One panel per training stage, one line per seed, the loss on a logarithmic axis."""
-    figure, panels = _panels(len(curves))
-    for axes, (name, lines) in zip(panels, curves.items(), strict=True):
+    figure, places = panels(len(curves))
+    for axes, (name, lines) in zip(places, curves.items(), strict=True):
         for number, line in enumerate(lines):
             axes.plot(line["x"], line["y"], color=SEEDS[number % len(SEEDS)], label=line["label"], linewidth=1.2)
         if all(y > 0 for line in lines for y in line["y"]):
             axes.set_yscale("log")
         axes.set(title=name, xlabel=lines[0]["x_label"], ylabel=lines[0]["y_label"])
     if len(next(iter(curves.values()))) > 1:
-        panels[0].legend(handlelength=1.2)
+        places[0].legend(handlelength=1.2)
     return figure
 
 
-@_styled
+@styled
 def parameter_space(pca: Sequence[Mapping[str, Any]]) -> Figure:
     """The plane of the snapshots' two leading principal components, a panel per seed (the first four).
 
     The originals are joined in the order of training, light to dark.
     """
     shown = pca[:PANELS]
-    figure, panels = _panels(len(shown), height=2.6)
+    figure, places = panels(len(shown), height=2.6)
     marks: dict[str, dict[str, Any]] = {
         "gaussian": {"color": GREEN, "marker": "x", "s": 14, "linewidths": 0.8, "alpha": 0.55},
         "held_out": {"facecolors": "none", "edgecolors": BLUE, "marker": "s", "s": 16, "linewidths": 0.9},
@@ -132,7 +85,7 @@ def parameter_space(pca: Sequence[Mapping[str, Any]]) -> Figure:
         "gram_pca": {"color": PURPLE, "marker": "^", "s": 12, "alpha": 0.6, "linewidths": 0},
         "mean": {"color": INK, "marker": "D", "s": 42, "edgecolors": "white", "zorder": 5},
     }
-    for axes, plane in zip(panels, shown, strict=True):
+    for axes, plane in zip(places, shown, strict=True):
         path = np.asarray(plane["groups"]["original"])
         shades = matplotlib.colormaps["Blues"](np.linspace(0.3, 1.0, len(path)))
         axes.add_collection(LineCollection([*np.stack([path[:-1], path[1:]], 1)], colors=shades[1:], linewidths=0.8))
@@ -143,15 +96,15 @@ def parameter_space(pca: Sequence[Mapping[str, Any]]) -> Figure:
                 axes.scatter(x, y, label=name, **{"zorder": 3, **mark})
         across, up = (f"{100 * share:.0f} %" for share in plane["explained"][:2])
         axes.set(title=f"seed {plane['seed']}", xlabel=f"component 1 ({across})", ylabel=f"component 2 ({up})")
-    handles, labels = panels[0].get_legend_handles_labels()
+    handles, labels = places[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=3, handletextpad=0.2, columnspacing=1.0)
     return figure
 
 
-@_styled
+@styled
 def snapshot_accuracy(snapshots: Sequence[Mapping[str, Any]]) -> Figure:
     """Accuracy of each snapshot when it was taken; where writing it back gave another one, a dot for that."""
-    figure, (axes,) = _panels(1, height=3.1)
+    figure, (axes,) = panels(1, height=3.1)
     for number, run in enumerate(snapshots):
         colour = SEEDS[number % len(SEEDS)]
         epoch, taken, back = (np.asarray(run[key]) for key in ("epoch", "accuracy", "accuracy_reloaded"))
@@ -172,14 +125,3 @@ def _spread(points: np.ndarray, span: float) -> np.ndarray:
     counts, edges = np.histogram(points, bins=np.arange(points.min(), points.max() + 2 * span / 60, span / 60))
     crowd = counts[np.searchsorted(edges, points, side="right") - 1] / counts.max()
     return (0.04 + 0.3 * crowd) * np.random.default_rng(0).uniform(-1, 1, len(points))
-
-
-def _panels(count: int, *, height: float = 2.3) -> tuple[Figure, list[Axes]]:
-    """Up to two panels side by side, as many rows as it takes."""
-    columns = min(count, 2)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(5.6, max(height * rows, 3.0)), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
-    for spare in panels[count:]:
-        spare.remove()
-    return figure, panels[:count]

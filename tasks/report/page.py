@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks.report import parameter_diffusion, words
+from tasks.report import ablations, parameter_diffusion, words
 from tasks.report.chapter import Chapter
 
-CHAPTERS: Mapping[str, Chapter] = {"parameter_diffusion": parameter_diffusion}
+CHAPTERS: Mapping[str, Chapter] = {"parameter_diffusion": parameter_diffusion, "ablations": ablations}
 
 
 def build(folder: Path) -> Path:

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report import captions, figures
+from tasks.report import audit, captions, figures
 from tasks.report.chapter import Plot
 from tasks.report.comparison import baselines_of, comparison, subject_of
 from tasks.report.words import interval, number, percent, signed, size
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
-    """Accuracies, parameter space, snapshots, losses: those for which the run left numbers."""
+    """Accuracies, audit, parameter space, snapshots, losses: those for which the run left numbers."""
     made = []
     if "original" in summary:
         drawn = figures.accuracy_distributions(summary["original"], summary["generated"])
         text = captions.accuracies(summary)
         made.append(Plot(name="accuracies", title="Test accuracy, model by model", caption=text, figure=drawn))
+    if networks := details.get("audit"):
+        made += audit.plots(networks)
     if pca := details.get("pca"):
         drawn, text = figures.parameter_space(pca), captions.parameter_space(pca)
         made.append(Plot(name="parameter_space", title="Where the models lie", caption=text, figure=drawn))
@@ -36,6 +38,12 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
         "in_numbers": _in_numbers(summary, subject) if subject else "",
         "tiles": _tiles(summary, subject) if subject else [],
         "per_seed": _per_seed(summary),
+        "audit": {
+            "heads": audit.HEADS,
+            "rows": audit.rows(summary),
+            "meanings": audit.MEANINGS,
+            "sentence": audit.sentence(summary, subject) if subject and "audit" in summary else "",
+        },
         "material": _material(summary),
     }
 

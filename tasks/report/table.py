@@ -1,6 +1,6 @@
 """The final table of a run: for the terminal, and as Markdown for Prefect's page of artifacts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report.comparison import HEADS, comparison
-from tasks.report.words import duration
+from tasks.report.words import duration, percent, signed
 
 COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
 _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median", "worst"))  # fits 100 columns
@@ -22,6 +22,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
     failed = summary["state"] == "failed"
     head = Text(summary["error"] or "failed", "red") if failed else Text(summary["verdict"], "bold")
     rows = comparison(summary)
+    if "cells" in summary:
+        return Group(head, _cells(summary["cells"]))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -41,10 +43,28 @@ def _studies(summary: Mapping[str, Any]) -> RenderableType:
     return table
 
 
+CELLS = ("varied", "value", "originals", "generated", "difference", "verdict")
+
+
+def _cells(cells: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(*CELLS, box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
+    for cell in cells:
+        table.add_row(*map(Text, _cell(cell)))
+    return table
+
+
+def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    means = (percent(cell[side]["mean"]) for side in ("original", "generated"))
+    return (cell["varied"], cell["value"], *means, signed(cell["difference"]["difference"]), cell["verdict"])
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
     lines = [f"**Failed.** {_plain(summary['error'] or '')}" if failed else f"**{_plain(summary['verdict'])}**"]
+    if "cells" in summary:
+        lines += ["", _line(*CELLS), _line(*["---"] * len(CELLS))]
+        lines += [_line(*map(_plain, _cell(cell))) for cell in summary["cells"]]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
-GENERATORS = ("latent_ddpm", "gram_pca")
+GENERATORS = ("latent_ddpm", "gram_pca", "token_diffusion")
 
 MEANINGS = {
     "original": "the classifiers as they were trained",
     "latent_ddpm": "diffusion on the codes of an autoencoder",
-    "gram_pca": "diffusion on principal codes; samples lie in the affine hull of the snapshots",
-    "one_shot": "a single denoiser call instead of sampling",
+    "gram_pca": "new codes for principal components; samples lie in the affine hull of the snapshots",
+    "token_diffusion": "diffusion on the codes of chunks of all layers",
     "mean": "the average of all snapshots, one model per seed",
     "retrieve": "the snapshot that is best on validation, one per seed",
     "average_of_16": "averages of 16 random snapshots",

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.comparing import generate_and_compare
 from flows.configuration import ParameterDiffusion
-from flows.parameter_diffusion import generate_and_compare
 from flows.running import Workplace
 from storage import datasets
 from tasks.pool import InlinePool
@@ -37,4 +37,5 @@ def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
 
 def run_plainly(study: ParameterDiffusion, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The summary and the details of the study; its products lie below `home`."""
-    return generate_and_compare(study, workplace(study, home))
+    place = workplace(study, home)
+    return generate_and_compare(study, place.pool, place.splits, place.run)

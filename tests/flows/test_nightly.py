@@ -27,7 +27,10 @@ home = Path(sys.argv[1])
 prepare(home)
 from flows.nightly import nightly
 from flows.running import Order
-nightly("smoke", {"parameter_diffusion": sys.argv[3:]}, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
+small = sys.argv[3:]
+cells = 'cells=[{"varied": "base", "value": "as it is"}, {"varied": "n", "value": "5", "changes": ["samples=5"]}]'
+settings = {"parameter_diffusion": small, "ablations": [cells, *(f"base.{each}" for each in small)]}
+nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
 
@@ -41,7 +44,7 @@ def test_seeds_of_a_night() -> None:
     """One is fixed, for comparison between nights; the other is the date."""
     assert rotating_seed(datetime(2026, 1, 31, 23, 59, tzinfo=UTC)) == SEED
     for study in tonight("smoke", {}, SEED).values():
-        assert study.seeds == (0, SEED)
+        assert study.seeds == (0, SEED)[: study.networks_a_night]
         assert study.seed == SEED
     assert set(tonight("smoke", {}, 1)) == {name for name, kind in KINDS.items() if "smoke" in kind.preset_functions()}
     assert tonight("smoke", {"parameter_diffusion": ["samples=3"]}, 1)["parameter_diffusion"].samples == 3
@@ -78,7 +81,10 @@ def complete(home: Path, folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     assert list(validator.iter_errors(summary)) == []
     assert summary["study"] == "nightly"
-    assert {name: each["state"] for name, each in summary["studies"].items()} == {"parameter_diffusion": "completed"}
+    assert {name: each["state"] for name, each in summary["studies"].items()} == dict.fromkeys(KINDS, "completed")
+    cells = json.loads((folder / "ablations" / "summary.json").read_text())
+    assert list(validator.iter_errors(cells)) == []
+    assert [cell["generated"]["n"] for cell in cells["cells"]] == [4, 5]
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []
@@ -87,8 +93,8 @@ def complete(home: Path, folder: Path) -> None:
     for page in (folder / "report.html", study / "report.html"):
         assert not re.search(r"""(src|href)=["']?(?!data:|#|https?:)[^"' >]+\\.(css|js|png|svg)""", page.read_text())
         assert not re.search(r"""<(script|img|link)[^>]+(src|href)=["']?https?:""", page.read_text())
-    (snapshots,) = (home / "store" / "snapshots").iterdir()
-    verify(snapshots).raise_first()
+    for snapshots in (home / "store" / "snapshots").iterdir():
+        verify(snapshots).raise_first()
     client = MlflowClient(tracking_uri(home))
     experiment = client.get_experiment_by_name("parameter_diffusion")
     runs = client.search_runs([experiment.experiment_id])

@@ -11,6 +11,7 @@ from tasks.report.page import build
 from tasks.report.table import markdown, render
 from tasks.report.words import duration, moment, number, percent, signed, size
 
+FIGURES = ("accuracies", "novelty", "nearest_rows", "shared_errors", "parameter_space", "snapshots", "losses")
 HOSTILE = '<script>alert("x")</script>&|"\'{{ 7 * 7 }}'
 
 
@@ -38,7 +39,7 @@ def page_of(tmp_path, write_run):
 def test_nothing_is_loaded_from_elsewhere(page_of, run_files):
     page = page_of(run_files)
     parsed = Addresses(page)
-    assert len(parsed.found) == 4  # the figures
+    assert len(parsed.found) == len(FIGURES)
     assert all(address.startswith(("data:", "#")) for address in parsed.found)
     assert not parsed.tags & {"script", "link", "iframe", "object", "base"}
     assert "url(" not in page
@@ -100,14 +101,25 @@ def test_a_failed_run_has_a_page_that_says_why(page_of, run_files):
 
 def test_a_failed_gate_is_shown_with_what_was_measured_so_far(page_of, run_files):
     summary = run_files["summary"]
-    for key in ("original", "generated", "differences", "selection", "per_seed", "verdict"):
+    for key in ("original", "generated", "differences", "selection", "per_seed", "verdict", "audit", "paired"):
         del summary[key]
     summary["gates"]["reconstruction"] |= {"value": 0.25, "passed": False}
     summary |= {"state": "failed", "error": "gate reconstruction"}
-    run_files["details"]["pca"] = []
+    run_files["details"] |= {"pca": [], "audit": []}
     page = page_of(run_files)
     assert '<span class="mark bad">failed</span>' in page
     assert len(Addresses(page).found) == 2
+
+
+def test_the_audit_is_told_in_its_own_numbers(page_of, run_files):
+    text = " ".join(Addresses(page_of(run_files)).text.split())
+    for name, audit in run_files["summary"]["audit"].items():
+        row = text[text.index("Is it new?") :]
+        row = row[row.index(f"{name} {audit['verdict']}") :][:200]
+        assert f"{audit['dispersion']:.2f}" in row
+        assert signed(audit["lead"]["difference"]) in row
+    assert f"The audit says {run_files['summary']['audit']['latent_ddpm']['verdict']}" in text
+    assert "held_out control" in text
 
 
 def test_a_nightly_is_one_page(tmp_path, write_run, run_files):
@@ -133,7 +145,7 @@ def test_building_twice_gives_the_same_page_and_leaves_nothing_else(tmp_path, wr
     first = build(folder).read_bytes()
     assert build(folder).read_bytes() == first
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    figures = {f"figures/{name}.png" for name in ("accuracies", "parameter_space", "snapshots", "losses")}
+    figures = {f"figures/{name}.png" for name in FIGURES}
     assert files == {"summary.json", "config.json", "details.json", "report.html"} | figures
 
 

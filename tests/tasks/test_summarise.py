@@ -53,7 +53,7 @@ def test_distributions_are_of_test_accuracies() -> None:
 def study(made: list[float], original: list[float], averaged: float) -> dict:
     models = [("original", 0, 0.0, each) for each in original] + [("ddpm", 0, 0.0, each) for each in made]
     told = distributions(scores(*models, ("mean", 0, 0.0, averaged)), seed=0)
-    return told | {"per_seed": {"0": told}}
+    return told | {"per_seed": {"0": told}, "audit": {"ddpm": {"verdict": "collapsed"}}}
 
 
 LOW, HIGH = [0.7, 0.72] * 10, [0.9, 0.92] * 10
@@ -75,6 +75,7 @@ def test_verdicts(made: list[float], original: list[float], averaged: float, wor
     for word in words:
         assert word in said
     assert f"n = {len(made)} against {len(original)}" in said
+    assert said.endswith("Audit: collapsed.")
     verdicts = ("better than their", "worse than their", "cannot be told")
     assert sum(each in said for each in verdicts) == 1
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from methods.generation.baselines import BASELINES, Gaussian, Mean, Noise, Retrieve
+from methods.generation.baselines import AverageOf, Interpolate, Mean, Retrieve
 from methods.generation.generator import Rows
+from methods.generation.noise import Gaussian, Noise, match_noise
 
 SIZES = (300, 50)
 N = 4000
@@ -52,7 +53,7 @@ def test_mean_is_exact():
     given = rows()
     expected = sum(given.train.double()) / 5
     samples = fitted(Mean(), given).sample(3, seed=1)
-    assert torch.equal(samples, expected.float().expand(3, -1))
+    torch.testing.assert_close(samples, expected.float().expand(3, -1), rtol=1e-6, atol=1e-7)
 
 
 def test_retrieve_is_the_first_of_the_stored_rows_that_are_best_on_validation():
@@ -60,10 +61,63 @@ def test_retrieve_is_the_first_of_the_stored_rows_that_are_best_on_validation():
     sampler = fitted(Retrieve(), given)
     assert torch.equal(sampler.sample(2, seed=1), given.train[1].expand(2, -1))
     sampler.sample(1, seed=1).zero_()
-    given.train.zero_()
-    assert sampler.sample(1, seed=1).abs().sum() > 0  # neither its samples nor the rows are its memory
+    assert torch.equal(sampler.sample(1, seed=1), given.train[1:2])
+
+
+def shares_of(samples, train):
+    """The weights of the train rows in each sample: these rows are linearly independent."""
+    return torch.linalg.lstsq(train.double().T, samples.double().T).solution.T
+
+
+def test_averages_are_of_so_many_different_rows():
+    train = torch.randn(40, 350, generator=torch.Generator().manual_seed(1))
+    given = Rows(train, train[:1], SIZES, torch.zeros(40))
+    shares = shares_of(fitted(AverageOf(16), given).sample(200, seed=1), train)
+    chosen = shares > 0.01
+    assert (chosen.sum(1) == 16).all()
+    assert (shares[chosen] - 1 / 16).abs().max() < 1e-4
+    often = chosen.double().mean(0)
+    assert (often - 0.4).abs().max() < 5 * (0.4 * 0.6 / 200) ** 0.5
+
+
+def test_fewer_rows_are_averaged_by_halves():
+    given = rows()
+    shares = shares_of(fitted(AverageOf(16), given).sample(50, seed=1), given.train)
+    assert ((shares > 0.01).sum(1) == 3).all()
+
+
+def test_interpolations_lie_between_two_rows():
+    given = rows()
+    shares = shares_of(fitted(Interpolate(), given).sample(N, seed=1), given.train)
+    assert (shares.abs() > 1e-5).sum(1).max() <= 2
+    assert shares.min() > -1e-5
+    assert (shares.sum(1) - 1).abs().max() < 1e-5
+    larger = shares.amax(1)
+    assert larger.mean().item() == pytest.approx(0.75, abs=0.01)  # uniform between the two
+
+
+def test_matched_noise_is_as_novel_as_wanted():
+    given = rows()
+
+    def novelty(samples):
+        """Mean distance from the nearest row: grows in proportion to the noise."""
+        return torch.cdist(samples, given.train).amin(1).mean().item()
+
+    wanted = novelty(fitted(Noise(0.07), given).sample(48, seed=9))
+    found = match_noise(given, novelty, wanted, seed=9)
+    assert found.facts["relative"] == pytest.approx(0.07, rel=0.02)
+    assert novelty(found.sampler.sample(N, seed=2)) == pytest.approx(wanted, rel=0.03)
 
 
 def test_names_tell_the_baselines_apart():
-    assert [baseline.name for baseline in BASELINES] == ["noise_0.05", "mean", "gaussian", "retrieve"]
     assert Noise(relative=0.001).name == "noise_0.001"
+    assert AverageOf(16).name == "average_of_16"
+
+
+def test_whole_networks_go_by_blocks_of_columns(monkeypatch):
+    given = rows()
+    generators = (Mean(), AverageOf(2), Interpolate(), Gaussian(), Retrieve())
+    whole = [fitted(generator, given).sample(3, seed=1) for generator in generators]
+    monkeypatch.setattr("methods.generation.generator.COLUMNS", 33)
+    for generator, expected in zip(generators, whole, strict=True):
+        torch.testing.assert_close(fitted(generator, given).sample(3, seed=1), expected)

@@ -10,7 +10,12 @@ from methods.errors import GateFailed
 from methods.generation.autoencoding import AutoencoderTraining, GateLimits
 from methods.generation.generator import Rows
 from methods.generation.latent_ddpm import Diffusion, LatentDdpm, Sampling, scale_gate
-from models.autoencoder import Conv1dAutoencoder, build_autoencoder
+from models.autoencoder import (
+    Conv1dAutoencoder,
+    LinearAutoencoder,
+    NoAutoencoder,
+    build_autoencoder,
+)
 from models.denoiser import Conv1dUnet, build_denoiser
 
 CPU = torch.device("cpu")
@@ -28,7 +33,6 @@ def method(**changes):
     chosen = {
         "build_autoencoder": partial(build_autoencoder, Conv1dAutoencoder(channels=(4, 8), latent=4)),
         "build_denoiser": partial(build_denoiser, Conv1dUnet(channels=(16, 32))),
-        "latent": 4,
         "autoencoding": AutoencoderTraining(steps=400, learning_rate=5e-3),
         "diffusion": Diffusion(times=100, beta_first=1e-3, beta_last=0.1, steps=600, learning_rate=3e-3),
         "limits": GateLimits(overfit_mse=1e-2),  # so small an autoencoder would need more steps for less
@@ -70,6 +74,36 @@ def test_samples_have_the_mean_and_the_dispersion_of_the_rows(fitted):
     assert values[:RANK].sum() / values.sum() > 0.9  # and their rank
 
 
+@pytest.mark.parametrize("encoder", [LinearAutoencoder(latent=8), NoAutoencoder()], ids=lambda encoder: encoder.kind)
+def test_with_a_linear_encoder_or_none_samples_have_the_moments_of_independent_coordinates(encoder):
+    values = 5 + torch.arange(1, 9) * torch.randn(220, 8, generator=torch.Generator().manual_seed(0))
+    given = Rows(values[:200], values[200:], (8,), torch.ones(200))
+    chosen = method(
+        build_autoencoder=partial(build_autoencoder, encoder),
+        autoencoding=AutoencoderTraining(steps=200, learning_rate=1e-2, latent_noise=0.01),
+        diffusion=Diffusion(times=50, beta_first=2e-3, beta_last=0.2, steps=300, learning_rate=3e-3, ema=0.98),
+        sampling=Sampling(steps=25),
+    )
+    samples = fit(chosen, given).sampler.sample(400, seed=1)
+    assert (samples.mean(0) - given.train.mean(0)).div(given.train.std(0)).square().mean().sqrt() < 0.25
+    assert 0.8 < samples.std(0).div(given.train.std(0)).mean() < 1.2
+
+
+def test_without_an_encoder_nothing_is_trained_before_the_denoiser_and_memory_grows_with_the_row():
+    told = []
+    with_one = fit(QUICK)
+    without = fit(dataclasses.replace(QUICK, build_autoencoder=partial(build_autoencoder, NoAutoencoder())), told=told)
+    assert list(without.gates) == ["latent_scale"]
+    assert list(without.curves) == ["denoiser"]
+    assert set(told) == {"denoiser"}
+    whitening = {name: value for name, value in without.sampler.state().items() if name.startswith("whiten.")}
+    assert all(value.shape == (D,) for value in whitening.values())  # and no matrix
+    assert (without.facts["latent"], with_one.facts["latent"]) == (D, 4)
+    assert without.facts["autoencoder_parameters"] == 0 < with_one.facts["autoencoder_parameters"]
+    for fact in ("denoiser_parameters", "denoiser_state_bytes", "denoiser_step_bytes"):
+        assert without.facts[fact] > with_one.facts[fact]
+
+
 def test_every_gate_and_curve_is_reported(fitted):
     fit_of = fitted[1]
     assert list(fit_of.gates) == ["autoencoder_overfit", "reconstruction", "latent_noise", "latent_scale"]
@@ -80,7 +114,7 @@ def test_every_gate_and_curve_is_reported(fitted):
 
 def test_a_restored_generator_draws_the_same_bits(fitted):
     chosen, fit_of = fitted
-    restored = chosen.restore(fit_of.sampler.state(), device=CPU)
+    restored = chosen.restore(fit_of.sampler.state(), rows(), device=CPU)
     assert torch.equal(restored.sample(6, seed=4), fit_of.sampler.sample(6, seed=4))
     assert not torch.equal(restored.sample(6, seed=5), fit_of.sampler.sample(6, seed=4))
 
@@ -88,7 +122,7 @@ def test_a_restored_generator_draws_the_same_bits(fitted):
 def test_the_paper_s_sampler_draws_from_the_same_distribution(fitted):
     chosen, fit_of = fitted
     paper = dataclasses.replace(chosen, sampling=Sampling(kind="ddpm"))
-    samples = paper.restore(fit_of.sampler.state(), device=CPU).sample(200, seed=1)
+    samples = paper.restore(fit_of.sampler.state(), rows(), device=CPU).sample(200, seed=1)
     train = rows().train
     assert 0.8 < (samples.var(0).sum() / train.var(0).sum()).sqrt() < 1.2
 

@@ -1,0 +1,48 @@
+"""What `parameter_diffusion` does, in which order: collect parameters, learn to generate them, compare, audit."""
+
+from typing import Any
+
+from flows.configuration import ParameterDiffusion
+from storage.datasets import Splits
+from tasks.audit import audit
+from tasks.collect import collect
+from tasks.evaluate import evaluate
+from tasks.fit import fit
+from tasks.generators import NOISE_MATCHED, sampled_names
+from tasks.match import match
+from tasks.pool import Pool
+from tasks.rows import Material
+from tasks.run import Run
+from tasks.sample import sample
+from tasks.summarise import Products, summarise
+from tasks.train import train
+
+
+def generate_and_compare(
+    study: ParameterDiffusion, pool: Pool, splits: Splits, run: Run
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json`.
+
+    Every stage finds what is committed already, and hands on references.
+    """
+    seeds, config, subject = study.seeds, study.generator, study.generator.kind
+    bases = train(pool, study.apparatus, splits, seeds, run)
+    snapshots, records = collect(pool, study.apparatus, splits, seeds, bases, run)
+    material = Material(snapshots=snapshots, fit_rows=study.fit_rows)
+    fits = fit(pool, config, material, seeds, bases, run)
+    generated = sample(pool, config, sampled_names(config), material, fits, study.samples, run)
+    matched = match(pool, subject, material, generated, seeds, bases, run)
+    generated |= sample(pool, config, [NOISE_MATCHED], material, matched, study.samples, run)
+    scores = evaluate(pool, snapshots, generated, seeds, bases, run)
+    audits = audit(pool, subject, material, generated, scores, seeds, bases, run)
+    products = Products(
+        seeds=seeds,
+        bases=tuple(bases),
+        snapshots=snapshots,
+        records=tuple(records),
+        fits=fits | matched,
+        generated=generated,
+        scores=tuple(scores),
+        audits=tuple(audits),
+    )
+    return summarise(products, splits, subject, study.seed)

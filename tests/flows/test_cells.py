@@ -1,0 +1,114 @@
+"""Cells of an ablation by plain calls: what they share, what they leave, and what a failing gate leaves."""
+
+import dataclasses
+import json
+
+import pytest
+
+from flows.cells import run_cells, study_of
+from flows.configuration import Ablations, Cell
+from flows.studies import resolve
+from methods.errors import BadSetting
+from storage import datasets
+from storage.formats import read_json
+from tasks.ablating import summarise_cells
+from tasks.pool import InlinePool
+from tasks.run import Run
+from tests.benches.plain import Unseen
+
+SMALL = (
+    "data.train_limit=120",
+    "data.test_limit=40",
+    "network.width=1",
+    "strategy.first.epochs=1",
+    "strategy.then.epochs=12",
+    "strategy.rows=12",
+    "generator.autoencoding.steps=5",
+    "generator.diffusion.steps=5",
+    "generator.gates.overfit_mse=1000",
+    "generator.gates.accuracy_margin=1",
+    "generator.gates.latent_scale=1000",
+    "samples=4",
+)
+CELLS = (
+    Cell(varied="base", value="as it is"),
+    Cell(varied="sampler", value="one_shot", changes=("generator.sampling.kind=one_shot",)),
+    Cell(varied="rows", value="3", changes=("fit_rows=3",), published=-1.5),
+    Cell(varied="gate", value="closed", changes=("generator.gates.overfit_mse=1e-30",)),
+    Cell(varied="rate", value="0.5", changes=("strategy.then.learning_rate=0.5",)),
+)
+
+
+def study(*cells: Cell) -> Ablations:
+    return Ablations(base=resolve("parameter_diffusion", "smoke", SMALL), cells=cells, seed=3)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Files of all cells, the stages that were gone through, and a call that does it all again."""
+    home = tmp_path_factory.mktemp("home")
+    chosen = study(*CELLS)
+    splits = datasets.load(chosen.data, home=home)
+    run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+
+    def again():
+        files = run_cells(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, run)
+        return [read_json(ref.path) for ref in files], [ref.sha256 for ref in files]
+
+    return home, *again(), again
+
+
+def test_cells_are_configurations_that_differ_where_they_say() -> None:
+    chosen = study(*CELLS)
+    base, shot, few, *_ = (study_of(chosen, cell) for cell in CELLS)
+    assert (base.seed, base.seeds) == (3, (0,))
+    assert shot == dataclasses.replace(base, generator=shot.generator)
+    assert shot.generator.sampling.kind == "one_shot"
+    assert few == dataclasses.replace(base, fit_rows=3)
+
+
+def test_a_change_that_names_nothing_is_refused() -> None:
+    with pytest.raises(BadSetting, match="sampels"):
+        study_of(study(*CELLS), Cell(varied="x", value="y", changes=("sampels=3",)))
+
+
+def test_every_cell_has_numbers_or_a_reason(ran) -> None:
+    _, cells, _, _ = ran
+    assert [(cell["varied"], cell["value"]) for cell in cells] == [(cell.varied, cell.value) for cell in CELLS]
+    base, shot, few, gate, rate = cells
+    assert "autoencoder_overfit" in gate["error"]
+    assert base["generated"]["n"] == shot["generated"]["n"] == 4
+    assert base["dispersion"] != shot["dispersion"]  # equal fits, sampled in different ways
+    assert (few["facts"]["train_rows"], few["published"]) == (3, -1.5)
+    assert base["original"] == few["original"]
+    assert base["facts"]["autocorrelation_time"] != rate["facts"]["autocorrelation_time"]
+
+
+def test_cells_share_what_they_collect(ran) -> None:
+    home, *_ = ran
+    assert len(list((home / "store" / "base").iterdir())) == 1
+    assert len(list((home / "store" / "snapshots").iterdir())) == 2  # the usual rate, and another
+
+
+def test_a_second_time_nothing_is_done(ran) -> None:
+    home, _, digests, again = ran
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*") if path.is_file()}
+    assert again()[1] == digests
+    after = {path: path.stat().st_mtime_ns for path in home.rglob("*") if path.is_file() and path.name != "entry.json"}
+    assert after.items() <= before.items()
+
+
+def test_the_summary_tells_cells_and_failures_apart(ran) -> None:
+    _, cells, _, _ = ran
+    summary = json.loads(json.dumps(summarise_cells(cells)))
+    assert [cell["varied"] for cell in summary["cells"]] == ["base", "sampler", "rows", "rate"]
+    assert [cell["varied"] for cell in summary["failed_cells"]] == ["gate"]
+    assert "1 stopped: gate = closed" in summary["verdict"]
+
+
+def test_the_factor_that_moves_most_is_named() -> None:
+    def cell(varied: str, value: str, gap: float, verdict: str = "noise") -> dict:
+        return {"varied": varied, "value": value, "difference": {"difference": gap}, "verdict": verdict}
+
+    told = summarise_cells([cell("base", "b", 0.0), cell("x", "1", 0.01, "pass"), cell("y", "1", -0.02)])["verdict"]
+    assert told == "1 of 3 cells pass the audit (x = 1); y moves the generated accuracy most, by 2.00 points."
