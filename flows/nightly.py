@@ -2,12 +2,14 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
+from flows.ablations import ablations
 from flows.parameter_diffusion import parameter_diffusion
 from flows.running import Order, common_keys, point_latest
 from flows.studies import KINDS, Study, as_json, resolve
@@ -17,7 +19,7 @@ from storage.lock import home_lock
 from tasks.publish import report
 from tasks.run import Run, digest
 
-FLOWS = {"parameter_diffusion": parameter_diffusion}
+FLOWS: dict[str, Callable[..., str]] = {"parameter_diffusion": parameter_diffusion, "ablations": ablations}
 
 
 @flow(name="nightly")
@@ -70,7 +72,7 @@ def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[
     studies = {}
     for name in taking_part:
         study = resolve(name, preset, settings.get(name, ()))
-        studies[name] = dataclasses.replace(study, seeds=(0, rotating), seed=rotating)
+        studies[name] = dataclasses.replace(study, seeds=(0, rotating)[: study.networks_a_night], seed=rotating)
     return studies
 
 

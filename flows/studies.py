@@ -6,16 +6,18 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from flows.configuration import ParameterDiffusion
+from flows.configuration import Ablations, ParameterDiffusion
+from flows.presets import ablations as ablations_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
 from methods.errors import BadSetting
 
-Study = ParameterDiffusion
+Study = ParameterDiffusion | Ablations
 """The configuration of any study."""
+S = TypeVar("S", bound=Study)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class Kind:
         return dict(sorted(own.items(), key=lambda item: inspect.getsourcelines(item[1])[1]))
 
 
-KINDS = {"parameter_diffusion": Kind(ParameterDiffusion, parameter_diffusion_presets)}
+KINDS = {
+    "parameter_diffusion": Kind(ParameterDiffusion, parameter_diffusion_presets),
+    "ablations": Kind(Ablations, ablations_presets),
+}
 
 
 def kind_of(study: str) -> Kind:
@@ -45,14 +50,31 @@ def resolve(study: str, preset: str, changes: Sequence[str] = (), *, seed: int |
     values = as_json(functions[_one_of(preset, functions, f"preset of {study}")]())
     if seed is not None:
         values["seed"] = seed
+    return _validated(kind.configuration, values, changes, preset)
+
+
+def configured(study: S | str, configuration: type[S]) -> S:
+    """A configuration as it is, or the preset of its kind with that name. Raises `BadSetting`."""
+    if not isinstance(study, str):
+        return study
+    name = next(name for name, kind in KINDS.items() if kind.configuration is configuration)
+    return cast(S, resolve(name, study))
+
+
+def changed(study: S, changes: Sequence[str]) -> S:
+    """A configuration with `path.to.field=value` changes. Raises `BadSetting`."""
+    return _validated(type(study), as_json(study), changes, study.preset)
+
+
+def _validated(configuration: type[S], values: dict[str, Any], changes: Sequence[str], preset: str) -> S:
     for change in changes:
         _change(values, change)
     try:
-        return TypeAdapter(kind.configuration).validate_python(values)
+        return TypeAdapter(configuration).validate_python(values)
     except ValidationError as error:
         raise BadSetting(
             problem="\n".join(_explain(each, values) for each in _first_causes(error)),
-            remedy=f"`weightsmith show {study} --preset {preset}` prints every field with its value",
+            remedy=f"`weightsmith show {values['study']} --preset {preset}` prints every field with its value",
         ) from None
 
 

@@ -1,0 +1,121 @@
+"""The cells of the study `ablations`: each a whole run of `parameter_diffusion`, done by one worker.
+
+Cells that collect alike share their networks and snapshots, and all share what the base trains: these are made first,
+so that no two workers make the same thing.
+"""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flows.comparing import generate_and_compare
+from flows.configuration import Ablations, Cell, ParameterDiffusion
+from flows.studies import changed
+from methods.errors import WeightsmithError
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_json
+from tasks.collect import collect
+from tasks.laboratory import Laboratory
+from tasks.pool import InlinePool, Job, Pool
+from tasks.run import Run
+from tasks.train import train
+
+BASELINES = ("mean", "average_of_16", "gaussian")
+"""Whose mean accuracy stands beside the generator's in every cell."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relay:
+    """A watcher inside a worker: tells the worker's listener what the stages of a cell tell."""
+
+    on_step: OnStep
+
+    @contextlib.contextmanager
+    def stage(self, name: str, jobs: int, committed: int) -> Iterator[None]:
+        self.on_step(name, 0, max(jobs, 1))
+        yield
+
+    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None:
+        self.on_step(stage, done, total)
+
+
+def study_of(study: Ablations, cell: Cell) -> ParameterDiffusion:
+    """The configuration of a cell. Raises `BadSetting` where a change names no field."""
+    base = dataclasses.replace(study.base, seed=study.seed, seeds=study.seeds)
+    return changed(base, cell.changes)
+
+
+def run_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> list[Ref]:
+    """One JSON file per cell, in their order."""
+    studies = [study_of(study, cell) for cell in study.cells]
+    train(pool, study.apparatus, splits, study.seeds, run)
+    collections = {run.key(each.apparatus): each for each in studies}
+    pool.carry_out(
+        "collect",
+        [
+            Job(
+                work=collect_alone,
+                arguments=(each, run),
+                target=run.product("cells", ".json", "collected", each.apparatus, splits.digest, study.seeds),
+                label=", ".join(dict.fromkeys(c.value for c, s in zip(study.cells, studies, strict=True) if s == each)),
+            )
+            for each in collections.values()
+        ],
+    )
+    return pool.carry_out(
+        "cells",
+        [
+            Job(
+                work=run_cell,
+                arguments=(cell, each, run),
+                target=run.product("cells", ".json", each, splits.digest, cell),
+                label=f"{cell.varied} {cell.value}",
+            )
+            for cell, each in zip(study.cells, studies, strict=True)
+        ],
+    )
+
+
+def collect_alone(laboratory: Laboratory, study: ParameterDiffusion, run: Run, *, target: str, on_step: OnStep) -> None:
+    """Networks and snapshots of one strategy, for the cells that will look for them."""
+    splits = laboratory.splits
+    pool = InlinePool(study.apparatus, splits, Relay(on_step))
+    bases = train(pool, study.apparatus, splits, study.seeds, run)
+    snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
+    publish_json(target, dataclasses.asdict(snapshots))
+
+
+def run_cell(
+    laboratory: Laboratory, cell: Cell, study: ParameterDiffusion, run: Run, *, target: str, on_step: OnStep
+) -> None:
+    """What a cell leaves. A gate that fails is a result: the cell then has an `error` in place of numbers."""
+    began = time.monotonic()
+    pool = InlinePool(study.apparatus, laboratory.splits, Relay(on_step))
+    told: dict[str, Any] = {"varied": cell.varied, "value": cell.value, "published": cell.published}
+    try:
+        summary, _ = generate_and_compare(study, pool, laboratory.splits, run)
+    except WeightsmithError as error:
+        told["error"] = str(error)
+    else:
+        told |= _kept(summary, study.generator.kind)
+    publish_json(target, told | {"seconds": round(time.monotonic() - began, 3)})
+
+
+def _kept(summary: dict[str, Any], generator: str) -> dict[str, Any]:
+    audit = summary["audit"][generator]
+    return {
+        "original": summary["original"],
+        "generated": summary["generated"][generator],
+        "difference": summary["differences"][generator],
+        "baselines": {name: summary["generated"][name]["mean"] for name in BASELINES},
+        "iou": audit["iou"],
+        "verdict": audit["verdict"],
+        "lead": audit["lead"],
+        "dispersion": audit["dispersion"],
+        "nn_distance_ratio": audit["nn_distance_ratio"],
+        "facts": next(iter(summary["held_out"].values())),
+    }
