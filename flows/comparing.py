@@ -30,7 +30,7 @@ def generate_and_compare(
     snapshots, records = collect(pool, study.apparatus, splits, seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=study.fit_rows)
     fits = fit(pool, config, material, seeds, bases, run)
-    generated = sample(pool, config, sampled_names(config), material, fits, study.samples, run)
+    generated = sample(pool, config, sampled_names(config, study.strategy.runs), material, fits, study.samples, run)
     matched = match(pool, subject, material, generated, seeds, bases, run)
     generated |= sample(pool, config, [NOISE_MATCHED], material, matched, study.samples, run)
     scores = evaluate(pool, snapshots, generated, seeds, bases, run)

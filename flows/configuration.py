@@ -32,7 +32,7 @@ class ParameterDiffusion:
     preset: str = "custom"
     data: Data
     network: Annotated[Network, Field(discriminator="kind")]
-    strategy: Strategy
+    strategy: Annotated[Strategy, Field(discriminator="kind")]
     generator: Annotated[GeneratorConfig, Field(discriminator="kind")]
     samples: Annotated[int, Ge(2)] = 200
     fit_rows: Annotated[int, Ge(1)] | None = None

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import torch
+from torch import nn
 
+from methods import randomness
 from methods.collection.loop import Record, Snapshot
+from methods.layout import Layout
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -55,20 +58,26 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
     phases = laboratory.apparatus.strategy.phases()[len(opening(laboratory.apparatus)) :]
     records: list[Record] = []
 
-    def snapshots() -> Iterator[Snapshot]:
-        for phase in phases:
+    def snapshots() -> Iterator[tuple[int, Snapshot]]:
+        """With the number of the phase that each comes from: the rows of one phase are one run."""
+        for number, phase in enumerate(phases):
+            own = seed
+            if phase.restart:
+                own = randomness.derive(seed, "restart", phase.restart)
+                begin_anew(network, laboratory.network(own), layout)
             records.append(Record())
-            yield from laboratory.carry_out(phase, network, layout, seed, records[-1], on_step)
+            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step):
+                yield number, snapshot
 
     def rows() -> Iterator[Row]:
         # a network of its own: what a row is worth must not depend on the state that training has left elsewhere
         fresh = laboratory.network(seed, base)
         waiting = snapshots()
         while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
-            reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for each in block]))
-            for snapshot, accuracy in zip(block, reloaded.tolist(), strict=True):
+            reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
+            for (number, snapshot), accuracy in zip(block, reloaded.tolist(), strict=True):
                 yield Row(
-                    run=folder.rpartition("/")[2],
+                    run=f"{folder.rpartition('/')[2]}.{number}",
                     strategy=laboratory.apparatus.strategy.kind,
                     data=laboratory.splits.name,
                     seed=seed,
@@ -84,3 +93,11 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
     curves = [dataclasses.asdict(record.curve) for record in records if record.curve]
     passes = sum(record.prefix_passes for record in records)
     publish_json(target, {"part": dataclasses.asdict(part), "curves": curves, "prefix_passes": passes})
+
+
+@torch.no_grad()
+def begin_anew(network: nn.Module, fresh: nn.Module, layout: Layout) -> None:
+    """Gives `network` the initial values that `fresh` has of everything in a row."""
+    state, initial = network.state_dict(), fresh.state_dict()
+    for entry in layout.entries:
+        state[entry.name].copy_(initial[entry.name])

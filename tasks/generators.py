@@ -6,12 +6,13 @@ from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Ge
 from pydantic import Field
 from torch import Tensor
 
 from methods.generation import gram_pca, latent_ddpm
 from methods.generation.autoencoding import AutoencoderTraining, GateLimits
-from methods.generation.baselines import AverageOf, Interpolate, Mean, Retrieve
+from methods.generation.baselines import AverageOf, Interpolate, Mean, MeanOfRun, Retrieve
 from methods.generation.generator import Generator, Rows, Sampler
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from methods.generation.noise import Gaussian, Noise
@@ -34,6 +35,7 @@ class LatentDdpm:
     diffusion: Diffusion = Diffusion()
     sampling: Sampling = Sampling()
     gates: GateLimits = GateLimits()
+    decoder_noise: Annotated[float, Ge(0)] = 0.0
 
     @property
     def encodes(self) -> bool:
@@ -47,6 +49,7 @@ class LatentDdpm:
             diffusion=self.diffusion,
             sampling=self.sampling,
             limits=self.gates,
+            decoder_noise=self.decoder_noise,
         )
 
 
@@ -78,6 +81,7 @@ GeneratorConfig = LatentDdpm | GramPca | TokenDiffusion
 
 BASELINES: tuple[Generator, ...] = (
     Mean(),
+    MeanOfRun(),
     AverageOf(16),
     Interpolate(),
     Gaussian(),
@@ -99,9 +103,10 @@ def all_generators(config: GeneratorConfig) -> dict[str, Generator]:
     return {generator.name: generator for generator in (config.build(), *BASELINES)}
 
 
-def sampled_names(config: GeneratorConfig) -> tuple[str, ...]:
-    """All that can be sampled once the generators are fitted."""
-    return (*all_generators(config), *(RECONSTRUCTIONS if config.encodes else ()))
+def sampled_names(config: GeneratorConfig, runs: int) -> tuple[str, ...]:
+    """All that can be sampled once the generators are fitted, of rows from so many runs of each network."""
+    names = [name for name in all_generators(config) if name != MeanOfRun.name or runs > 1]
+    return (*names, *(RECONSTRUCTIONS if config.encodes else ()))
 
 
 def fitted_by(config: GeneratorConfig, name: str) -> str:

@@ -6,7 +6,7 @@ import torch
 
 from methods import randomness
 from methods.audit.agreement import errors, similarity
-from methods.generation.noise import MODELS, match_noise
+from methods.generation.noise import match_noise
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import read_rows
@@ -18,6 +18,9 @@ from tasks.rows import Material, rows_of
 from tasks.run import Run
 from tasks.sample import Samples
 from tasks.stage import stage
+
+MODELS = 48
+"""Of the generator's models, and as many noisy ones at each strength that is tried."""
 
 
 @stage
@@ -64,20 +67,23 @@ def match_one(
     on_step: OnStep,
 ) -> None:
     network, labels = laboratory.network(seed, base), laboratory.splits.validation.labels
+    images = laboratory.validation.images
     rows, split = rows_of(material, seed)
 
     def wrong(models: torch.Tensor) -> torch.Tensor:
-        return errors(laboratory.predictions(network, laboratory.layout, models, laboratory.validation), labels)
+        return errors(laboratory.predictions(network, laboratory.layout, models, images), labels)
 
     known = wrong(rows.train)
 
     def novelty(models: torch.Tensor) -> float:
         return 1 - similarity(wrong(models), known).mean().item()
 
+    sampled = read_rows(generated.path, "rows", 0, MODELS)
     fitted = match_noise(
         rows,
         novelty,
-        wanted=novelty(read_rows(generated.path, "rows", 0, MODELS)),
+        wanted=novelty(sampled),
+        models=len(sampled),
         seed=randomness.derive(run_seed, "match", seed),
         on_step=on_step,
     )

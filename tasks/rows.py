@@ -1,6 +1,7 @@
 """The snapshots of one network as a matrix, in memory or mapped from disk, and cut into train and held-out rows."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pyarrow as pa
@@ -29,13 +30,16 @@ class Material:
         return self.snapshots.sha256, self.fit_rows
 
 
+@functools.lru_cache(maxsize=1)
 def rows_of(material: Material, seed: int) -> tuple[Rows, HoldOut]:
-    """The rows of one network, cut into those that may be fitted on and those held out.
+    """The rows of one network, cut into those that may be fitted on and those held out; to be read only.
 
     Both are views of one matrix in another order; rows of a gap, and those that are left out, are the rest of it.
+    The last ones are kept: most jobs of a worker are about the same network, and each would decode gigabytes anew.
     """
     matrix, scalars, sizes = matrix_of(material.snapshots, seed)
-    split = hold_out(matrix)
+    names = scalars.column("run").to_pylist()
+    split = hold_out(matrix, names)
     if material.fit_rows is not None:
         split = thinned(split, material.fit_rows)
     order = np.concatenate([split.train, split.held_out])
@@ -46,7 +50,8 @@ def rows_of(material: Material, seed: int) -> tuple[Rows, HoldOut]:
     train, held_out, _ = torch.from_numpy(matrix).split(
         [len(split.train), len(split.held_out), len(matrix) - len(split.train) - len(split.held_out)]
     )
-    return Rows(train, held_out, sizes, accuracy), split
+    runs = torch.from_numpy(np.unique(names, return_inverse=True)[1][split.train])
+    return Rows(train, held_out, sizes, accuracy, runs), split
 
 
 def thinned(split: HoldOut, count: int) -> HoldOut:

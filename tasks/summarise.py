@@ -189,8 +189,9 @@ def _curves(
 
 
 def _pca(products: Products, seed: int) -> dict[str, Any]:
-    original, _, _ = matrix_of(products.snapshots, seed)
-    groups = {"original": original, "held_out": original[hold_out(original).held_out]}
+    original, scalars, _ = matrix_of(products.snapshots, seed)
+    held_out = hold_out(original, scalars.column("run").to_pylist()).held_out
+    groups = {"original": original, "held_out": original[held_out]}
     for (owner, name), ref in products.generated.items():
         if owner == seed:
             groups[name] = read_rows(ref.path, "rows", 0, PICTURED).numpy()

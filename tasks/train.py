@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from methods.collection.loop import Record
+from methods.collection.strategy import Phase
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -33,9 +34,10 @@ def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int]
     )
 
 
-def opening(apparatus: Apparatus) -> tuple:
+def opening(apparatus: Apparatus) -> tuple[Phase, ...]:
+    """The phases before the first that keeps rows or begins anew."""
     phases = apparatus.strategy.phases()
-    first = next(index for index, phase in enumerate(phases) if phase.rows)
+    first = next(index for index, phase in enumerate(phases) if phase.rows or phase.restart)
     return phases[:first]
 
 

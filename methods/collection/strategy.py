@@ -37,13 +37,15 @@ class Phase:
 
     train: patterns of the parameters that move; all others are frozen. rows: snapshots kept, evenly spread over the
     phase (as many as epochs: one per epoch). views: augmented copies of each image whose frozen part is computed once
-    and kept; used in turn, one per epoch.
+    and kept; used in turn, one per epoch. restart: which fresh initialisation of the trained parameters it begins from;
+    0 goes on with what there is. Rows of different restarts are independent of each other.
     """
 
     train: Patterns
     training: Training
     rows: int = 0
     views: int = 1
+    restart: int = 0
 
 
 class CollectionStrategy(Protocol):
@@ -55,6 +57,11 @@ class CollectionStrategy(Protocol):
     def keep(self) -> Patterns: ...
     @property
     def buffers(self) -> Buffers: ...
+    @property
+    def runs(self) -> int:
+        """How many independent runs the rows of one network come from."""
+        ...
+
     def phases(self) -> tuple[Phase, ...]: ...
 
 
@@ -74,6 +81,7 @@ class LastPhase:
     then: Training
     rows: Annotated[int, Ge(1)] = 200
     views: Annotated[int, Ge(1)] = 1
+    runs: ClassVar[int] = 1
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -82,5 +90,37 @@ class LastPhase:
         )
 
 
-Strategy = LastPhase
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Restarts:
+    """Rows from several solutions: the train layers begin `restarts` times from a fresh initialisation.
+
+    Each time `warm` brings them to a solution of their own, and `then` keeps `rows` snapshots around it. Solutions
+    differ by symmetries of the network, so that their average is none.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["restarts"] = "restarts"
+    keep: Patterns = ("*",)
+    buffers: Buffers = "frozen"
+    first: Training
+    warm: Training
+    then: Training
+    restarts: Annotated[int, Ge(2)] = 8
+    rows: Annotated[int, Ge(10)] = 50
+    views: Annotated[int, Ge(1)] = 1
+
+    @property
+    def runs(self) -> int:
+        return self.restarts
+
+    def phases(self) -> tuple[Phase, ...]:
+        planned = [Phase(train=("*",), training=self.first)]
+        for number in range(1, self.restarts + 1):
+            planned.append(Phase(train=self.keep, training=self.warm, restart=number, views=self.views))
+            planned.append(Phase(train=self.keep, training=self.then, rows=self.rows, views=self.views))
+        return tuple(planned)
+
+
+Strategy = LastPhase | Restarts
 """Any collection strategy, told apart by `kind`."""

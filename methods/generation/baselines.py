@@ -49,10 +49,9 @@ class _Combining:
         return Fit(self.restore({}, rows, device=device))
 
     def restore(self, state: State, rows: Rows, *, device: torch.device) -> Combinations:
-        count = len(rows.train)
-        return Combinations(rows, lambda n, draw: self.weights(n, count, state, draw), state, self.single)
+        return Combinations(rows, lambda n, draw: self.weights(n, rows, state, draw), state, self.single)
 
-    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
         raise NotImplementedError
 
 
@@ -63,8 +62,22 @@ class Mean(_Combining):
     name: ClassVar[str] = "mean"
     single = True
 
-    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        k = len(rows.train)
         return torch.full((n, k), 1 / k, dtype=torch.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanOfRun(_Combining):
+    """The mean of all rows of one run, a random one: averaging by somebody who knows which rows belong together."""
+
+    name: ClassVar[str] = "mean_of_run"
+
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        runs = torch.zeros(len(rows.train)) if rows.runs is None else rows.runs
+        members = torch.stack([runs == run for run in runs.unique()]).double()
+        means = members / members.sum(1, keepdim=True)
+        return means[torch.randint(len(means), (n,), generator=draw)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +90,8 @@ class AverageOf(_Combining):
     def name(self) -> str:
         return f"average_of_{self.count}"
 
-    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        k = len(rows.train)
         chosen = self.count if k > self.count else -(-k // 2)
         members = torch.rand(n, k, generator=draw).argsort(1)[:, :chosen]
         return torch.zeros(n, k, dtype=torch.float64).scatter_(1, members, 1 / chosen)
@@ -89,7 +103,8 @@ class Interpolate(_Combining):
 
     name: ClassVar[str] = "interpolate"
 
-    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        k = len(rows.train)
         pairs = torch.rand(n, k, generator=draw).argsort(1)[:, :2]
         share = torch.rand(n, 1, generator=draw, dtype=torch.float64)
         shares = torch.cat([share, 1 - share], 1)
@@ -106,5 +121,5 @@ class Retrieve(_Combining):
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         return Fit(self.restore({"best": rows.validation_accuracy.argmax()}, rows, device=device))
 
-    def weights(self, n: int, k: int, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
-        return torch.nn.functional.one_hot(state["best"], k).double().expand(n, k)
+    def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
+        return torch.nn.functional.one_hot(state["best"], len(rows.train)).double().expand(n, -1)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from methods.progress import OnStep, silent
@@ -31,6 +31,8 @@ class Rows:
     """Lengths of the tensors that make up a row; they add up to D."""
     validation_accuracy: Float[Tensor, "k"]
     """Of the rows in `train`, in [0, 1]."""
+    runs: Int[Tensor, "k"] | None = None
+    """Which run, by number, each row in `train` comes from, where there are several."""
 
 
 COLUMNS = 2**18

@@ -6,7 +6,9 @@ it where there is none.
 """
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -50,13 +52,30 @@ def autocorrelation_time(rows: Float[np.ndarray, "k D"]) -> float:
     return max(tau, 1.0)
 
 
-def hold_out(rows: Float[np.ndarray, "k D"]) -> HoldOut:
-    """Two blocks, centred at one and two thirds of the run, of a tenth of the rows together. Raises `BadSetting`."""
+def hold_out(rows: Float[np.ndarray, "k D"], runs: Sequence[object] | None = None) -> HoldOut:
+    """Two blocks of each run, centred at its first and second third, of a tenth of its rows together.
+
+    runs: which run each row comes from, all rows of a run together; without it there is one. The gap is the shortest,
+    the autocorrelation time the mean over runs. Raises `BadSetting`.
+    """
+    labels = [0] * len(rows) if runs is None else list(runs)
+    starts = [index for index in range(len(rows)) if index == 0 or labels[index] != labels[index - 1]]
+    parts = [_of_run(rows[start:stop], start) for start, stop in itertools.pairwise([*starts, len(rows)])]
+    return HoldOut(
+        np.concatenate([part.train for part in parts]),
+        np.concatenate([part.held_out for part in parts]),
+        min(part.gap for part in parts),
+        float(np.mean([part.autocorrelation_time for part in parts])),
+        any(part.gap_limited for part in parts),
+    )
+
+
+def _of_run(rows: Float[np.ndarray, "k D"], offset: int) -> HoldOut:
     count = len(rows)
     if count < FEWEST_ROWS:
         raise BadSetting(
-            problem=f"{count} snapshots are too few to hold some out",
-            remedy=f"collect at least {FEWEST_ROWS} per network",
+            problem=f"{count} snapshots of a run are too few to hold some out",
+            remedy=f"collect at least {FEWEST_ROWS} per network and restart",
         )
     length = max(1, round(SHARE * count / BLOCKS))
     tau = autocorrelation_time(rows)
@@ -68,4 +87,4 @@ def hold_out(rows: Float[np.ndarray, "k D"]) -> HoldOut:
         start = round((block + 1) * count / (BLOCKS + 1) - length / 2)
         held_out |= (index >= start) & (index < start + length)
         train &= (index < start - gap) | (index >= start + length + gap)
-    return HoldOut(index[train], index[held_out], gap, tau, gap_limited=math.ceil(tau) > most)
+    return HoldOut(offset + index[train], offset + index[held_out], gap, tau, gap_limited=math.ceil(tau) > most)

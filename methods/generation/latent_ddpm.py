@@ -71,6 +71,10 @@ class LatentDdpm:
 
     An autoencoder without parameters is none: its latents are the standardised rows. It learns nothing and loses
     nothing, so only the scale of the held-out rows is checked. Nothing is whitened: a D×D matrix would be out of reach.
+
+    decoder_noise: what is added to decoded samples, in units of what the autoencoder leaves unexplained of the train
+    rows (root mean square per coordinate). The decoder then is a distribution, as in a VAE (arXiv 1312.6114, section
+    3), and samples are as wide as rows are; with 0, as published, they are its means.
     """
 
     build_autoencoder: Callable[..., Any]
@@ -79,6 +83,7 @@ class LatentDdpm:
     diffusion: Diffusion = Diffusion()
     sampling: Sampling = Sampling()
     limits: GateLimits = GateLimits()
+    decoder_noise: float = 0.0
     name: ClassVar[str] = "latent_ddpm"
 
     def networks(self, length: int, *, seed: int = 0) -> "LatentDdpmSampler":
@@ -115,6 +120,7 @@ class LatentDdpm:
                 model.whiten = Whiten.fit(latents, floor=floor).to(device)
             gates["latent_scale"] = scale_gate(model.whiten(model.autoencoder.encode(held_out)), self.limits)
             whitened = model.whiten(latents)
+            model.unexplained = (train - model.autoencoder.decode(latents)).square().mean(0).sqrt()
         one_batch = whitened[torch.arange(self.diffusion.batch_size, device=device) % len(whitened)]
         facts = {
             "raw_latent_scale": spread(latents).item(),
@@ -184,12 +190,14 @@ class LatentDdpmSampler(nn.Module):
     """The fitted generator: a module, so that its state is one state dict."""
 
     single: ClassVar[bool] = False
+    unexplained: Tensor
 
     def __init__(self, autoencoder: Any, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
         super().__init__()
         self.autoencoder, self.denoiser, self.method = autoencoder, denoiser, method
         self.encodes = next(autoencoder.parameters(), None) is not None
         self.scale = Standardise(length)
+        self.register_buffer("unexplained", torch.zeros(length))
         self.whiten = Whiten(autoencoder.latent) if self.encodes else Standardise(length)
 
     @torch.no_grad()
@@ -199,7 +207,11 @@ class LatentDdpmSampler(nn.Module):
         draw = randomness.generator(seed, "sample", device=device)
         x = torch.randn(n, self.autoencoder.latent, generator=draw, device=device)
         x = draw_latents(self.denoiser, x, self.method.diffusion, self.method.sampling, draw, on_step)
-        return self.scale.invert(self.autoencoder.decode(self.whiten.invert(x))).cpu()
+        rows = self.autoencoder.decode(self.whiten.invert(x))
+        if self.method.decoder_noise:
+            noise = torch.randn(rows.shape, generator=draw, device=device)
+            rows = rows + self.method.decoder_noise * self.unexplained * noise
+        return self.scale.invert(rows).cpu()
 
     @torch.no_grad()
     def reconstruct(self, rows: Float[Tensor, "n D"], noise: torch.Generator | None) -> Float[Tensor, "n D"]:

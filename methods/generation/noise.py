@@ -29,8 +29,12 @@ class Normal:
     def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
         draw = randomness.generator(seed, "normal")
         train = self.rows.train
-        centre = train[torch.randint(len(train), (n,), generator=draw)] if self.mean is None else self.mean
-        return centre + self.std * torch.randn(n, len(self.std), generator=draw)
+        chosen = torch.randint(len(train), (n,), generator=draw).tolist() if self.mean is None else [None] * n
+        # in place: of whole networks there is no room for a second copy
+        samples = torch.randn(n, len(self.std), generator=draw).mul_(self.std)
+        for sample, row in zip(samples, chosen, strict=True):
+            sample += self.mean if row is None else train[row]
+        return samples
 
     def state(self) -> State:
         return self.stored
@@ -43,10 +47,12 @@ class Gaussian:
     name: ClassVar[str] = "gaussian"
 
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        blocks = [rows.train[:, block].double() for block in columns(rows.train.shape[1])]
-        mean = torch.cat([block.mean(0).float() for block in blocks])
-        # one row has no spread that could be known
-        std = torch.cat([(block.std(0) if len(block) > 1 else 0 * block[0]).float() for block in blocks])
+        mean, std = torch.zeros(2, rows.train.shape[1])
+        for block in columns(rows.train.shape[1]):
+            numbers = rows.train[:, block].double()
+            mean[block] = numbers.mean(0)
+            if len(numbers) > 1:  # one row has no spread that could be known
+                std[block] = numbers.std(0)
         return Fit(self.restore({"mean": mean, "std": std}, rows, device=device))
 
     def restore(self, state: State, rows: Rows, *, device: torch.device) -> Normal:
@@ -68,18 +74,27 @@ class Noise:
 
     def restore(self, state: State, rows: Rows, *, device: torch.device) -> Normal:
         # the std within a tensor, averaged over rows: it is a property of the layer, not of one snapshot
-        within = [part.double().std(1, correction=0).mean().float() for part in rows.train.split(rows.sizes, dim=1)]
-        std = torch.cat([spread.expand(size) for spread, size in zip(within, rows.sizes, strict=True)])
+        within = [
+            torch.stack([part.double().std(correction=0) for part in row.split(rows.sizes)]) for row in rows.train
+        ]
+        spreads = torch.stack(within).mean(0).float()
+        std = torch.cat([spread.expand(size) for spread, size in zip(spreads, rows.sizes, strict=True)])
         return Normal(rows, state["relative"] * std, None, state)
 
 
-MODELS, WEAKEST, STRONGEST, HALVINGS = 48, 1e-4, 10.0, 10
+WEAKEST, STRONGEST, HALVINGS = 1e-4, 10.0, 10
 
 
 def match_noise(
-    rows: Rows, novelty: Callable[[Float[Tensor, "n D"]], float], wanted: float, *, seed: int, on_step: OnStep = silent
+    rows: Rows,
+    novelty: Callable[[Float[Tensor, "n D"]], float],
+    wanted: float,
+    *,
+    models: int,
+    seed: int,
+    on_step: OnStep = silent,
 ) -> Fit:
-    """Noise just strong enough for the `novelty` of its samples (a number that grows with noise) to be `wanted`.
+    """Noise just strong enough for the `novelty` of `models` samples (a number that grows with noise) to be `wanted`.
 
     The strength is found by bisection of its logarithm between 1e-4 and 10; it ends at the side that comes nearest.
     """
@@ -87,7 +102,7 @@ def match_noise(
     for step in range(HALVINGS):
         middle = (low * high) ** 0.5
         # the same draws at every strength: novelty then changes with the strength alone
-        samples = _noisy(rows, middle).sample(MODELS, seed=seed)
+        samples = _noisy(rows, middle).sample(models, seed=seed)
         low, high = (middle, high) if novelty(samples) < wanted else (low, middle)
         on_step("matching noise", step + 1, HALVINGS)
     relative = (low * high) ** 0.5

@@ -12,6 +12,7 @@ MEANINGS = {
     "gram_pca": "new codes for principal components; samples lie in the affine hull of the snapshots",
     "token_diffusion": "diffusion on the codes of chunks of all layers",
     "mean": "the average of all snapshots, one model per seed",
+    "mean_of_run": "the average of the snapshots from one initialisation",
     "retrieve": "the snapshot that is best on validation, one per seed",
     "average_of_16": "averages of 16 random snapshots",
     "interpolate": "between two random snapshots",

@@ -14,7 +14,7 @@ from storage.lock import home_lock
 from storage.scores import read_scores
 from storage.snapshot_set import SnapshotSet
 from storage.verification import verify
-from tasks.generators import LatentDdpm, all_generators
+from tasks.generators import NOISE_MATCHED, LatentDdpm, sampled_names
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -116,7 +116,7 @@ def complete(home: Path, folder: Path, seeds: tuple[int, ...]) -> None:
     assert set(rows.values()) == {1}
     assert Counter(seed for seed, _ in rows) == dict.fromkeys(seeds, 12)
     scores = read_scores(sorted((home / "store" / "scores").glob("*.parquet")))
-    names = {"original": 12, **dict.fromkeys(all_generators(LatentDdpm()), 4), "mean": 1, "retrieve": 1}
+    names = {"original": 12, **dict.fromkeys([*sampled_names(LatentDdpm(), 1), NOISE_MATCHED], 4), "mean": 1, "retrieve": 1}
     wanted = {(name, seed, index) for seed in seeds for name, count in names.items() for index in range(count)}
     found = list(zip(scores.generator.tolist(), scores.seed.tolist(), scores.index.tolist(), strict=True))
     assert len(found) == len(wanted)

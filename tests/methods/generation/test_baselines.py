@@ -1,9 +1,11 @@
 """Baselines against the moments that they promise."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from methods.generation.baselines import AverageOf, Interpolate, Mean, Retrieve
+from methods.generation.baselines import AverageOf, Interpolate, Mean, MeanOfRun, Retrieve
 from methods.generation.generator import Rows
 from methods.generation.noise import Gaussian, Noise, match_noise
 
@@ -80,6 +82,15 @@ def test_averages_are_of_so_many_different_rows():
     assert (often - 0.4).abs().max() < 5 * (0.4 * 0.6 / 200) ** 0.5
 
 
+def test_the_mean_of_a_run_knows_which_rows_belong_together():
+    given = dataclasses.replace(rows(), runs=torch.tensor([0, 0, 1, 1, 1]))
+    samples = fitted(MeanOfRun(), given).sample(100, seed=1)
+    expected = torch.stack([given.train[:2].mean(0), given.train[2:].mean(0)])
+    nearest = torch.cdist(samples, expected).argmin(1)
+    torch.testing.assert_close(samples, expected[nearest], rtol=1e-5, atol=1e-5)
+    assert 30 < nearest.sum() < 70
+
+
 def test_fewer_rows_are_averaged_by_halves():
     given = rows()
     shares = shares_of(fitted(AverageOf(16), given).sample(50, seed=1), given.train)
@@ -104,7 +115,7 @@ def test_matched_noise_is_as_novel_as_wanted():
         return torch.cdist(samples, given.train).amin(1).mean().item()
 
     wanted = novelty(fitted(Noise(0.07), given).sample(48, seed=9))
-    found = match_noise(given, novelty, wanted, seed=9)
+    found = match_noise(given, novelty, wanted, models=48, seed=9)
     assert found.facts["relative"] == pytest.approx(0.07, rel=0.02)
     assert novelty(found.sampler.sample(N, seed=2)) == pytest.approx(wanted, rel=0.03)
 

@@ -61,6 +61,17 @@ def test_a_walk_has_no_gap_that_is_long_enough():
 
 
 def test_too_few_rows():
-    with pytest.raises(BadSetting, match="9 snapshots are too few") as error:
+    with pytest.raises(BadSetting, match="9 snapshots of a run are too few") as error:
         hold_out(walk(FEWEST_ROWS - 1))
     assert "at least 10" in error.value.remedy
+
+
+def test_every_run_is_cut_for_itself():
+    runs = [series(0.5, 40), 100 + series(0.5, 60)]
+    cut = hold_out(np.concatenate(runs), ["a"] * 40 + ["b"] * 60)
+    alone = [hold_out(run) for run in runs]
+    np.testing.assert_array_equal(cut.held_out, np.concatenate([alone[0].held_out, 40 + alone[1].held_out]))
+    np.testing.assert_array_equal(cut.train, np.concatenate([alone[0].train, 40 + alone[1].train]))
+    # a jump between runs is no memory
+    assert cut.autocorrelation_time == pytest.approx(np.mean([each.autocorrelation_time for each in alone]))
+    assert cut.autocorrelation_time < 10 < hold_out(np.concatenate(runs)).autocorrelation_time

@@ -151,3 +151,26 @@ def test_the_scale_may_be_off_by_the_limit_either_way(scale, passes):
     else:
         with pytest.raises(GateFailed):
             scale_gate(whitened, GateLimits())
+
+
+def noisy_rows():
+    """The low-dimensional rows plus independent noise that no latent can hold."""
+    given = rows()
+    draw = torch.Generator().manual_seed(5)
+    train, held_out = (part + 0.7 * torch.randn(part.shape, generator=draw) for part in (given.train, given.held_out))
+    return dataclasses.replace(given, train=train, held_out=held_out)
+
+
+def test_decoder_noise_gives_back_what_the_autoencoder_leaves_out():
+    plain, noisy = method(), method(decoder_noise=1.0)
+    state = fit(plain, noisy_rows()).sampler.state()
+    means = plain.restore(state, noisy_rows(), device=CPU).sample(400, seed=1)
+    samples = noisy.restore(state, noisy_rows(), device=CPU).sample(400, seed=1)
+    added = samples - means
+    expected = state["unexplained"] * state["scale.std"]
+    assert (added.std(0) / expected - 1).abs().mean() < 0.06
+    assert added.mean(0).abs().max() < 5 * expected.max() / 20
+    train = noisy_rows().train
+    spread = [(each.var(0).sum() / train.var(0).sum()).sqrt().item() for each in (means, samples)]
+    assert spread[0] < spread[1]
+    assert abs(spread[1] - 1) < 0.15
