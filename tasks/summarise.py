@@ -190,14 +190,16 @@ def _curves(
 
 def _pca(products: Products, seed: int) -> dict[str, Any]:
     original, scalars, _ = matrix_of(products.snapshots, seed)
-    held_out = hold_out(original, scalars.column("run").to_pylist()).held_out
+    runs = scalars.column("run").to_pylist()
+    held_out = hold_out(original, runs).held_out
     groups = {"original": original, "held_out": original[held_out]}
     for (owner, name), ref in products.generated.items():
         if owner == seed:
             groups[name] = read_rows(ref.path, "rows", 0, PICTURED).numpy()
     coordinates, explained = project(original, groups)
     points = {name: np.round(values, 6).tolist() for name, values in coordinates.items()}
-    return {"seed": seed, "explained": explained, "groups": points}
+    begins = [index for index in range(1, len(runs)) if runs[index] != runs[index - 1]]
+    return {"seed": seed, "explained": explained, "groups": points, "begins": begins}
 
 
 def _history(stored: SnapshotSet, seed: int) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def _details() -> dict[str, Any]:
     accuracy = rng.uniform(0.9, 0.95, 12).tolist()
     return {
         "curves": {"base training": [line], "denoiser": [line]},
-        "pca": [{"seed": 0, "explained": [0.4, 0.2], "groups": {**groups, "mean": [[0.0, 0.0]]}}],
+        "pca": [{"seed": 0, "explained": [0.4, 0.2], "groups": {**groups, "mean": [[0.0, 0.0]]}, "begins": [6]}],
         "snapshots": [{"seed": 0, "epoch": steps[:12], "accuracy": accuracy, "accuracy_reloaded": accuracy}],
         "audit": evidence({0: _audit()}),
         "references": {"snapshots": {"path": "snapshots/entry.json", "sha256": "5e" * 32}},

@@ -88,7 +88,9 @@ def parameter_space(pca: Sequence[Mapping[str, Any]]) -> Figure:
     for axes, plane in zip(places, shown, strict=True):
         path = np.asarray(plane["groups"]["original"])
         shades = matplotlib.colormaps["Blues"](np.linspace(0.3, 1.0, len(path)))
-        axes.add_collection(LineCollection([*np.stack([path[:-1], path[1:]], 1)], colors=shades[1:], linewidths=0.8))
+        steps = [index for index in range(1, len(path)) if index not in plane["begins"]]  # no line between two runs
+        lines = [path[index - 1 : index + 1] for index in steps]
+        axes.add_collection(LineCollection(lines, colors=shades[steps], linewidths=0.8))
         axes.scatter(path[:, 0], path[:, 1], c=shades, s=9, linewidths=0, label="original", zorder=2)
         for name, mark in marks.items():
             if points := plane["groups"].get(name):

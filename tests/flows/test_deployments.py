@@ -15,7 +15,10 @@ from flows.studies import as_json, resolve
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 CHECKOUT = Path(__file__).parents[2]
-STAGES = ("train", "collect", "fit", "sample", "evaluate", "summarise", "report", "track")
+STAGES = (
+    *("train", "collect", "fit", "sample", "match", "sample", "evaluate", "audit"),
+    *("summarise", "report", "track"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,8 @@ def complete(home: Path, folder: Path, seeds: tuple[int, ...]) -> None:
     assert set(rows.values()) == {1}
     assert Counter(seed for seed, _ in rows) == dict.fromkeys(seeds, 12)
     scores = read_scores(sorted((home / "store" / "scores").glob("*.parquet")))
-    names = {"original": 12, **dict.fromkeys([*sampled_names(LatentDdpm(), 1), NOISE_MATCHED], 4), "mean": 1, "retrieve": 1}
+    sampled = [*sampled_names(LatentDdpm(), 1), NOISE_MATCHED]
+    names = {"original": 12, **dict.fromkeys(sampled, 4), "mean": 1, "retrieve": 1}
     wanted = {(name, seed, index) for seed in seeds for name, count in names.items() for index in range(count)}
     found = list(zip(scores.generator.tolist(), scores.seed.tolist(), scores.index.tolist(), strict=True))
     assert len(found) == len(wanted)
