@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from flows.configuration import Ablations, ParameterDiffusion
 from flows.presets import ablations as ablations_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
+from flows.presets import whole_networks as whole_networks_presets
 from methods.errors import BadSetting
 
 Study = ParameterDiffusion | Ablations
@@ -22,20 +23,25 @@ S = TypeVar("S", bound=Study)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Kind:
-    """A study's configuration type and the module of its presets."""
+    """A study's configuration type and the modules of its presets."""
 
     configuration: type[Study]
-    presets: ModuleType
+    presets: tuple[ModuleType, ...]
 
     def preset_functions(self) -> dict[str, Callable[[], Study]]:
-        found = inspect.getmembers(self.presets, inspect.isfunction)
-        own = {name: f for name, f in found if f.__module__ == self.presets.__name__ and not name.startswith("_")}
-        return dict(sorted(own.items(), key=lambda item: inspect.getsourcelines(item[1])[1]))
+        """In the order of the modules, and in them of the source."""
+        return {name: function for module in self.presets for name, function in _public_functions(module)}
+
+
+def _public_functions(module: ModuleType) -> list[tuple[str, Callable[[], Study]]]:
+    found = inspect.getmembers(module, inspect.isfunction)
+    own = [(name, f) for name, f in found if f.__module__ == module.__name__ and not name.startswith("_")]
+    return sorted(own, key=lambda item: inspect.getsourcelines(item[1])[1])
 
 
 KINDS = {
-    "parameter_diffusion": Kind(ParameterDiffusion, parameter_diffusion_presets),
-    "ablations": Kind(Ablations, ablations_presets),
+    "parameter_diffusion": Kind(ParameterDiffusion, (parameter_diffusion_presets, whole_networks_presets)),
+    "ablations": Kind(Ablations, (ablations_presets,)),
 }
 
 

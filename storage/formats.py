@@ -58,7 +58,10 @@ def _save(tensors: dict[str, Tensor], local: Path, metadata: dict[str, str]) -> 
 
 
 def read_tensors(path: Location) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors, on the CPU and in memory of their own, and the metadata. Raises `MissingFile` or `TornFile`."""
+    """The tensors, on the CPU and mapped from a local file until they are written to, and the metadata.
+
+    Raises `MissingFile` or `TornFile`.
+    """
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         return tensors, dict(file.metadata() or {})

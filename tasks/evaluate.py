@@ -16,8 +16,8 @@ from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
 
-BLOCK = 256
-"""Models per job: enough to pay for the prefix, few enough that a killed run loses little."""
+BLOCK, BLOCK_BYTES = 256, 2**29
+"""Models per job: enough to pay for the prefix, few enough that a killed run loses little and that they fit."""
 
 ORIGINAL = "original"
 Piece = tuple[str, Ref, int, int]
@@ -46,13 +46,15 @@ def evaluate(
 
 
 def blocks(snapshots: Ref, generated: Fits, seed: int) -> list[list[Piece]]:
-    """All models of one network, originals first, cut into blocks of at most `BLOCK`."""
-    sources = [(ORIGINAL, snapshots, SnapshotSet.open(snapshots).scalars(seeds=[seed]).num_rows)]
+    """All models of one network, originals first, cut into blocks of at most `BLOCK` models and `BLOCK_BYTES`."""
+    stored = SnapshotSet.open(snapshots)
+    most = max(1, min(BLOCK, BLOCK_BYTES // (4 * stored.size)))
+    sources = [(ORIGINAL, snapshots, stored.scalars(seeds=[seed]).num_rows)]
     for (owner, name), ref in generated.items():
         if owner == seed:
             sources.append((name, ref, count_rows(ref.path, "rows")))
     pieces: list[list[Piece]] = [[]]
-    room = BLOCK
+    room = most
     for name, ref, count in sources:
         start = 0
         while start < count:
@@ -61,7 +63,7 @@ def blocks(snapshots: Ref, generated: Fits, seed: int) -> list[list[Piece]]:
             start, room = start + taken, room - taken
             if room == 0:
                 pieces.append([])
-                room = BLOCK
+                room = most
     return [block for block in pieces if block]
 
 
@@ -70,18 +72,13 @@ def evaluate_block(
 ) -> None:
     network, layout = laboratory.network(seed, base), laboratory.layout
     rows = torch.cat([_rows(seed, *piece) for piece in block])
+    halves = {"validation": laboratory.splits.validation.labels, "test": laboratory.splits.test.labels}
+    # in one go: whatever is recalibrated would be so once for each of them
+    images = torch.cat([laboratory.validation.images, laboratory.test.images])
+    both = laboratory.predictions(network, layout, rows, images, lambda done, models: on_step("models", done, models))
     predictions, accuracies = {}, {}
-    halves = (
-        ("validation", laboratory.validation, laboratory.splits.validation.labels),
-        ("test", laboratory.test, laboratory.splits.test.labels),
-    )
     kind = np.uint8 if len(laboratory.splits.classes) <= 256 else np.uint16
-    for before, (name, split, labels) in enumerate(halves):
-
-        def on_models(done: int, models: int, before: int = before) -> None:
-            on_step("models", (before * models + done) // len(halves), models)
-
-        predicted = laboratory.predictions(network, layout, rows, split, on_models)
+    for (name, labels), predicted in zip(halves.items(), both.split([*map(len, halves.values())], 1), strict=True):
         predictions[name] = predicted.numpy().astype(kind)
         accuracies[name] = (predicted == labels).double().mean(1).numpy()
     write_scores(
@@ -100,5 +97,16 @@ def evaluate_block(
 
 def _rows(seed: int, name: str, ref: Ref, start: int, stop: int) -> torch.Tensor:
     if name == ORIGINAL:
-        return torch.from_numpy(SnapshotSet.open(ref).matrix(seeds=[seed])[0][start:stop])
+        return _originals(SnapshotSet.open(ref), seed, start, stop)
     return read_rows(ref.path, "rows", start, stop)
+
+
+def _originals(stored: SnapshotSet, seed: int, start: int, stop: int) -> torch.Tensor:
+    """Rows start..stop of one network; no others are in memory but those of one row group."""
+    found, first = [], 0
+    for block, _ in stored.batches(seeds=[seed]):
+        found.append(torch.from_numpy(block[max(start - first, 0) : max(stop - first, 0)]).clone())
+        first += len(block)
+        if first >= stop:
+            break
+    return torch.cat(found)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 import models
@@ -26,6 +26,9 @@ from tasks.resources import Resources
 
 IN_FLIGHT = {"cpu": {"batch": 64, "rows": 256}, "gpu": {"batch": 512, "rows": 8192}}
 """Images, and models times images, that are evaluated together: what fills a core, and what fills a GPU."""
+KERNEL_AXES = 4
+CALIBRATION = 512
+"""Training images, evenly spread, that norms are recalibrated on: more of them change no statistic by much."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,23 +94,30 @@ class Laboratory:
         network: nn.Module,
         layout: Layout,
         rows: Float[Tensor, "n D"],
-        split: Split,
+        images: UInt8[Tensor, "m c h w"],
         on_models: Callable[[int, int], None] = lambda done, models: None,
     ) -> Int[Tensor, "n m"]:
         """Predicted classes, on the CPU, of `network` with each of the rows written into it, for each image."""
         parameters = layout.restore(rows.to(self.device))
-        return predict_many(network, parameters, split.images, on_models=on_models, **self._how(layout)).cpu()
+        return predict_many(network, parameters, images, on_models=on_models, **self._how(layout)).cpu()
 
     def vote(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Int[Tensor, "m"]:
         """Class of the largest probability on each test image, averaged over the rows' models."""
         return soft_vote(network, layout.restore(rows.to(self.device)), self.test.images, **self._how(layout))
 
     def _how(self, layout: Layout) -> dict[str, Any]:
-        calibration = self.train.images if layout.buffers == "recalibrate" else None
-        return {**IN_FLIGHT["cpu" if self.device.type == "cpu" else "gpu"], "calibration": calibration}
+        how: dict[str, Any] = dict(IN_FLIGHT["cpu" if self.device.type == "cpu" else "gpu"])
+        if any(len(entry.shape) == KERNEL_AXES for entry in layout.entries):
+            # kernels of several models make a grouped convolution, which takes twice as long as one after the other
+            how["batch"] = how["rows"]
+        if layout.buffers == "recalibrate":
+            images = self.train.images
+            chosen = torch.linspace(0, len(images) - 1, min(len(images), CALIBRATION), dtype=torch.float64)
+            how["calibration"] = images[chosen.round().long().to(images.device)]
+        return how
 
     def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:
-        hits = self.predictions(network, layout, rows, self.validation) == self.splits.validation.labels
+        hits = self.predictions(network, layout, rows, self.validation.images) == self.splits.validation.labels
         return hits.double().mean(1)
 
 

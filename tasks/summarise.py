@@ -12,7 +12,7 @@ from methods.evaluation.projection import project
 from methods.generation.holdout import hold_out
 from storage.datasets import Splits
 from storage.files import Ref
-from storage.formats import read_json, read_rows, read_tensors
+from storage.formats import read_json, read_tensors
 from storage.scores import Scores, read_scores
 from storage.snapshot_set import SnapshotSet
 from tasks.audited import audited, evidence, paired
@@ -192,11 +192,15 @@ def _pca(products: Products, seed: int) -> dict[str, Any]:
     original, scalars, _ = matrix_of(products.snapshots, seed)
     runs = scalars.column("run").to_pylist()
     held_out = hold_out(original, runs).held_out
-    groups = {"original": original, "held_out": original[held_out]}
-    for (owner, name), ref in products.generated.items():
-        if owner == seed:
-            groups[name] = read_rows(ref.path, "rows", 0, PICTURED).numpy()
-    coordinates, explained = project(original, groups)
+    # mapped, not read: of whole networks, there is no room for all sets at once
+    generated = {
+        name: read_tensors(ref.path)[0]["rows"][:PICTURED].numpy()
+        for (owner, name), ref in products.generated.items()
+        if owner == seed
+    }
+    coordinates, explained = project(original, {"original": original, **generated})
+    first = coordinates.pop("original")
+    coordinates = {"original": first, "held_out": first[held_out], **coordinates}
     points = {name: np.round(values, 6).tolist() for name, values in coordinates.items()}
     begins = [index for index in range(1, len(runs)) if runs[index] != runs[index - 1]]
     return {"seed": seed, "explained": explained, "groups": points, "begins": begins}

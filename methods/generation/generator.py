@@ -35,7 +35,9 @@ class Rows:
     """Which run, by number, each row in `train` comes from, where there are several."""
 
 
-COLUMNS = 2**18
+COLUMNS = 2**16
+"""Blocks of so many columns of some dozens of rows lie in memory that is used again for the next: asked for anew from
+the system, it would take longer to get than to compute on."""
 
 
 def columns(length: int) -> Iterator[slice]:

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from methods.generation.generator import columns
+
 RELATIVE_FLOOR = 1e-4
 """Directions whose spread is below this share of the largest are divided by the floor: dividing by a spread near zero
 would turn rounding into signal."""
@@ -22,9 +24,12 @@ class Standardise(nn.Module):
 
     @classmethod
     def fit(cls, rows: Float[Tensor, "k D"]) -> "Standardise":
-        scale = cls(rows.shape[1])
-        std = rows.double().std(0)
-        scale.mean = rows.double().mean(0).float()
+        scale = cls(rows.shape[1]).to(rows.device)
+        std = torch.empty(rows.shape[1], dtype=torch.float64, device=rows.device)
+        for block in columns(rows.shape[1]):
+            part = rows[:, block].double()
+            std[block] = part.std(0)
+            scale.mean[block] = part.mean(0).float()
         scale.std = std.clamp(min=max(RELATIVE_FLOOR * std.max().item(), torch.finfo(torch.float32).tiny)).float()
         return scale
 

@@ -16,7 +16,7 @@ from storage.rows import Row
 from storage.scores import read_scores
 from storage.snapshots import commit, write_part
 from tasks import evaluate as evaluation
-from tasks.evaluate import BLOCK, ORIGINAL, blocks, evaluate
+from tasks.evaluate import BLOCK, BLOCK_BYTES, ORIGINAL, blocks, evaluate
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
 from tasks.run import Run
@@ -25,15 +25,17 @@ SNAPSHOTS = Ref("snapshots", "5e" * 32)
 
 
 OWNED = st.tuples(st.sampled_from([0, 1]), st.text(max_size=3))
+FULL = {1: BLOCK, BLOCK_BYTES // 4 // 11: 11, BLOCK_BYTES: 1}
+"""Models in a full block, by the numbers in a row."""
 
 
-@given(st.integers(1, 3 * BLOCK), st.dictionaries(OWNED, st.integers(1, 700)))
-def test_every_model_is_in_exactly_one_block(originals: int, counts: dict[tuple[int, str], int]) -> None:
+@given(st.integers(1, 3 * BLOCK), st.dictionaries(OWNED, st.integers(1, 700)), st.sampled_from(sorted(FULL)))
+def test_every_model_is_in_exactly_one_block(originals: int, counts: dict[tuple[int, str], int], size: int) -> None:
     generated = {key: Ref(str(key), "") for key in counts}
     sizes = {ref.path: counts[key] for key, ref in generated.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "count_rows", lambda path, name: sizes[path])
-        stored = SimpleNamespace(scalars=lambda seeds: SimpleNamespace(num_rows=originals))
+        stored = SimpleNamespace(size=size, scalars=lambda seeds: SimpleNamespace(num_rows=originals))
         patch.setattr(evaluation, "SnapshotSet", SimpleNamespace(open=lambda ref: stored))
         found = blocks(SNAPSHOTS, generated, 1)
     pieces = [piece for block in found for piece in block]
@@ -43,8 +45,8 @@ def test_every_model_is_in_exactly_one_block(originals: int, counts: dict[tuple[
         wanted += [(name, ref.path, index) for index in range(counts[owner, name]) if owner == 1]
     assert models == wanted
     full = [sum(stop - start for *_, start, stop in block) for block in found]
-    assert all(count == BLOCK for count in full[:-1])
-    assert 0 < full[-1] <= BLOCK
+    assert all(count == FULL[size] for count in full[:-1])
+    assert 0 < full[-1] <= FULL[size]
 
 
 def collected(folder: Path, layout: Layout, seeds: tuple[int, ...], count: int) -> tuple[Ref, dict[int, np.ndarray]]:

@@ -12,6 +12,7 @@ from storage.datasets import Split, Splits
 from storage.errors import WrongHash
 from storage.files import Ref
 from storage.formats import publish_tensors
+from tasks import laboratory as tasks_laboratory
 from tasks.laboratory import Laboratory
 
 
@@ -68,11 +69,31 @@ def test_networks_come_from_a_seed_or_from_a_file(apparatus, splits, tmp_path: P
         laboratory.network(2, Ref(base.path, "0" * 64))
 
 
+def test_norms_are_recalibrated_on_images_spread_over_the_training_split(apparatus, splits, monkeypatch) -> None:
+    monkeypatch.setattr(tasks_laboratory, "CALIBRATION", 4)
+    training = Training(epochs=1, batch_size=4)
+    strategy = LastPhase(keep=("*",), buffers="recalibrate", first=training, then=training)
+    laboratory = Laboratory(apparatus(network=CifarResNet(width=2), strategy=strategy), splits)
+    layout = laboratory.layout
+    rows = torch.stack([layout.flatten(laboratory.network(seed).state_dict()) for seed in (1, 2)])
+    predicted = laboratory.predictions(laboratory.network(0), layout, rows, splits.test.images)
+    for seed, found in zip((1, 2), predicted, strict=True):
+        network = laboratory.network(seed)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # averages over all that it sees
+        with torch.no_grad():
+            network(splits.train.images[[0, 4, 7, 11]].float() / 255)
+            wanted = network.eval()(splits.test.images.float() / 255).argmax(1)
+        assert found.tolist() == wanted.tolist()
+    assert len({*predicted.flatten().tolist()}) > 1
+
+
 def test_predictions_are_those_of_each_row_written_into_the_network(apparatus, splits) -> None:
     laboratory = Laboratory(apparatus(), splits)
     network, layout = laboratory.network(0).eval(), laboratory.layout
     rows = torch.randn(5, layout.size)
-    predicted = laboratory.predictions(network, layout, rows, laboratory.test)
+    predicted = laboratory.predictions(network, layout, rows, laboratory.test.images)
     accuracy = laboratory.validation_accuracy(network, layout, rows)
     for index, row in enumerate(rows):
         network.load_state_dict({name: value[0] for name, value in layout.restore(row[None]).items()}, strict=False)

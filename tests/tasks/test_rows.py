@@ -68,3 +68,11 @@ def test_large_matrices_are_mapped_and_small_ones_are_not(snapshots: Ref, monkey
         assert isinstance(matrix, np.memmap) == mapped
         assert np.array_equal(matrix, numbers(0))
         assert scalars.column("step").to_pylist() == list(range(COUNT))
+
+
+def test_rows_are_decoded_once_for_all_jobs_on_a_network(snapshots: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = []
+    monkeypatch.setattr(tasks_rows, "matrix_of", lambda *which: decoded.append(which[1]) or matrix_of(*which))
+    found = [rows_of(Material(snapshots=snapshots), seed)[0].train for seed in (0, 0, 1, 1)]
+    assert decoded == [0, 1]
+    assert not torch.equal(found[0], found[2])
