@@ -67,7 +67,7 @@ def whole_resnet18() -> ParameterDiffusion:
 def whole_resnet18_full() -> ParameterDiffusion:
     """Handwritten digits, CIFAR ResNet-18 at full width, whole (11.2 million numbers), one network.
 
-    Cost: 10 minutes of one core, 2.4 GiB and up to 5.3 GiB more of mapped files, 7 GiB of disk. Expected: originals,
+    Cost: 10 minutes of one core, 2.4 GiB and up to 5.3 GiB more of mapped files, 9 GiB of disk. Expected: originals,
     generated models and averages all near 98 %; the audit calls the generated models replicas. 64 rows leave 34 to fit.
     """
     return ParameterDiffusion(
