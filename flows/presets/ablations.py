@@ -64,7 +64,7 @@ def smoke() -> Ablations:
 def digits() -> Ablations:
     """Handwritten digits, one network: a cell of every factor, 100 models each.
 
-    Cost: about 3 minutes on two cores.
+    Cost: 4 minutes beside other work on two cores.
     """
     generator = LatentDdpm(
         autoencoder=Conv1dAutoencoder(latent=32),

@@ -41,7 +41,7 @@ def smoke() -> ParameterDiffusion:
 def digits() -> ParameterDiffusion:
     """Handwritten digits, CIFAR ResNet-18 of width 16, last norms and head (1,802 numbers), two networks.
 
-    Cost: at most 2 minutes on two cores, everything included. Expected: originals near 93 to 94 % (std 1.2 points),
+    Cost: 2 to 3 minutes on two cores, everything included. Expected: originals near 93 to 94 % (std 1.2 points),
     generated models 0.8 to 1.1 points better (three runs), the average of the rows as good as they or better.
     """
     return ParameterDiffusion(
