@@ -69,7 +69,7 @@ class Mean(_Combining):
 
 @dataclasses.dataclass(frozen=True)
 class MeanOfRun(_Combining):
-    """The mean of all rows of one run, a random one: averaging by somebody who knows which rows belong together."""
+    """The mean of all rows of one run, each run in turn: averaging by somebody who knows which rows belong together."""
 
     name: ClassVar[str] = "mean_of_run"
 
@@ -77,7 +77,8 @@ class MeanOfRun(_Combining):
         runs = torch.zeros(len(rows.train)) if rows.runs is None else rows.runs
         members = torch.stack([runs == run for run in runs.unique()]).double()
         means = members / members.sum(1, keepdim=True)
-        return means[torch.randint(len(means), (n,), generator=draw)]
+        rounds = [torch.randperm(len(means), generator=draw) for _ in range(-(-n // len(means)))]
+        return means[torch.cat(rounds)[:n]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 
 def rows():
     values = 2 + torch.randn(24, 30, generator=torch.Generator().manual_seed(0))
-    return Rows(values[:20], values[20:], (10, 20), torch.linspace(0, 1, 20))
+    return Rows(values[:20], values[20:], (10, 20), torch.linspace(0, 1, 20), runs=torch.arange(20))
 
 
 def fit(generator, given, seed=0):
