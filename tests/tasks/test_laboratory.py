@@ -92,7 +92,7 @@ def test_norms_are_recalibrated_on_images_spread_over_the_training_split(apparat
 def test_predictions_are_those_of_each_row_written_into_the_network(apparatus, splits) -> None:
     laboratory = Laboratory(apparatus(), splits)
     network, layout = laboratory.network(0).eval(), laboratory.layout
-    rows = torch.randn(5, layout.size)
+    rows = torch.randn(5, layout.size, generator=torch.Generator().manual_seed(0))
     predicted = laboratory.predictions(network, layout, rows, laboratory.test.images)
     accuracy = laboratory.validation_accuracy(network, layout, rows)
     for index, row in enumerate(rows):
