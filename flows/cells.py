@@ -13,7 +13,7 @@ from typing import Any
 from flows.comparing import generate_and_compare
 from flows.configuration import Ablations, Cell, ParameterDiffusion
 from flows.studies import changed
-from methods.errors import WeightsmithError
+from methods.errors import BadData, Diverged, GateFailed
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -26,6 +26,8 @@ from tasks.train import train
 
 BASELINES = ("mean", "average_of_16", "gaussian")
 """Whose mean accuracy stands beside the generator's in every cell."""
+RESULTS = (GateFailed, Diverged, BadData)
+"""Errors that say something about a cell's setting. Any other, as a full disk, says nothing and must not be kept."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +55,9 @@ def run_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> list[Re
     """One JSON file per cell, in their order."""
     studies = [study_of(study, cell) for cell in study.cells]
     train(pool, study.apparatus, splits, study.seeds, run)
-    collections = {run.key(each.apparatus): each for each in studies}
+    collections: dict[str, tuple[Cell, ParameterDiffusion]] = {}
+    for cell, each in zip(study.cells, studies, strict=True):
+        collections.setdefault(run.key(each.apparatus), (cell, each))
     pool.carry_out(
         "collect",
         [
@@ -61,9 +65,9 @@ def run_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> list[Re
                 work=collect_alone,
                 arguments=(each, run),
                 target=run.product("cells", ".json", "collected", each.apparatus, splits.digest, study.seeds),
-                label=", ".join(dict.fromkeys(c.value for c, s in zip(study.cells, studies, strict=True) if s == each)),
+                label=f"{cell.varied} {cell.value}",
             )
-            for each in collections.values()
+            for cell, each in collections.values()
         ],
     )
     return pool.carry_out(
@@ -92,13 +96,13 @@ def collect_alone(laboratory: Laboratory, study: ParameterDiffusion, run: Run, *
 def run_cell(
     laboratory: Laboratory, cell: Cell, study: ParameterDiffusion, run: Run, *, target: str, on_step: OnStep
 ) -> None:
-    """What a cell leaves. A gate that fails is a result: the cell then has an `error` in place of numbers."""
+    """What a cell leaves. A gate that fails is one of the `RESULTS`: the cell has an `error` in place of numbers."""
     began = time.monotonic()
     pool = InlinePool(study.apparatus, laboratory.splits, Relay(on_step))
     told: dict[str, Any] = {"varied": cell.varied, "value": cell.value, "published": cell.published}
     try:
         summary, _ = generate_and_compare(study, pool, laboratory.splits, run)
-    except WeightsmithError as error:
+    except RESULTS as error:
         told["error"] = str(error)
     else:
         told |= _kept(summary, study.generator.kind)

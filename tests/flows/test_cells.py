@@ -10,6 +10,7 @@ from flows.configuration import Ablations, Cell
 from flows.studies import resolve
 from methods.errors import BadSetting
 from storage import datasets
+from storage.errors import StorageFull
 from storage.formats import read_json
 from tasks.ablating import summarise_cells
 from tasks.pool import InlinePool
@@ -96,6 +97,19 @@ def test_a_second_time_nothing_is_done(ran) -> None:
     assert again()[1] == digests
     after = {path: path.stat().st_mtime_ns for path in home.rglob("*") if path.is_file() and path.name != "entry.json"}
     assert after.items() <= before.items()
+
+
+def test_a_full_disk_is_no_result(tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise StorageFull(path="store", problem="no space left", remedy="free some")
+
+    monkeypatch.setattr("flows.cells.generate_and_compare", full)
+    chosen = study(CELLS[0])
+    splits = datasets.load(chosen.data, home=tmp_path)
+    run = Run(home=str(tmp_path), run_id="plain", preset="custom", seed=0)
+    with pytest.raises(StorageFull):
+        run_cells(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, run)
+    assert len(list((tmp_path / "store" / "cells").iterdir())) == 1  # that of the collection
 
 
 def test_the_summary_tells_cells_and_failures_apart(ran) -> None:
