@@ -14,9 +14,7 @@ from tasks.run import Run
 from tasks.train import opening, train
 
 SLOW = Training(epochs=10, batch_size=4, learning_rate=1e-6, weight_decay=0.0)
-STRATEGY = Restarts(
-    keep=("linear.*",), first=Training(epochs=1, batch_size=4), warm=SLOW, then=SLOW, restarts=3, rows=10
-)
+STRATEGY = Restarts(keep=("linear.*",), first=SLOW, warm=SLOW, then=SLOW, restarts=3, rows=10)
 
 
 def test_rows_of_every_restart_are_a_run_of_their_own(apparatus, splits, watcher, tmp_path: Path) -> None:
