@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.generation.generator import columns
+from methods.columns import columns
 
 
 def centred_gram(rows: Float[Tensor, "k D"], *, device: torch.device | str = "cpu") -> Float[Tensor, "k k"]:

@@ -6,6 +6,7 @@ sample: changing t[i] changes only output i.
 """
 
 import dataclasses
+import itertools
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -67,7 +68,7 @@ class Unet1d(nn.Module):
         self.position = nn.Parameter(0.02 * torch.randn(1, widths[0], length + self.padding))
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
-        for before, after in zip((widths[0], *widths), widths, strict=False):
+        for before, after in itertools.pairwise((widths[0], *widths)):
             self.down.append(ResidualBlock(before, after, config.kernel, time_width))
             self.up.insert(0, ResidualBlock(2 * after, before, config.kernel, time_width))
         self.middle = ResidualBlock(widths[-1], widths[-1], config.kernel, time_width)

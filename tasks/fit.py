@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from methods import randomness
 from methods.generation.generator import Fit
@@ -10,7 +10,7 @@ from methods.generation.holdout import HoldOut
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.generators import GeneratorConfig, all_generators
+from tasks.generators import GeneratorConfig, all_generators, fitted_by
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.rows import Material, rows_of
@@ -23,8 +23,15 @@ Fits = dict[tuple[int, str], Ref]
 
 @stage
 def fit(
-    pool: Pool, config: GeneratorConfig, material: Material, seeds: Sequence[int], bases: Sequence[Ref], run: Run
+    pool: Pool,
+    config: GeneratorConfig,
+    names: Collection[str],
+    material: Material,
+    seeds: Sequence[int],
+    bases: Sequence[Ref],
+    run: Run,
 ) -> Fits:
+    """The generators that sampling `names` takes, for every seed."""
     jobs = {
         (seed, name): Job(
             work=fit_one,
@@ -33,7 +40,7 @@ def fit(
             label=f"seed {seed} {name}",
         )
         for seed, base in zip(seeds, bases, strict=True)
-        for name in all_generators(config)
+        for name in dict.fromkeys(fitted_by(config, each) for each in names)
     }
     return dict(zip(jobs, pool.carry_out("fit", list(jobs.values())), strict=True))
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 import torch
 from jaxtyping import Float
 
+from methods.columns import columns
 from methods.errors import BadSetting
-from methods.generation.generator import Rows, columns
+from methods.generation.generator import Rows
 from methods.generation.holdout import HoldOut, hold_out
 from storage.files import Ref
 from storage.snapshot_set import SnapshotSet

@@ -40,9 +40,9 @@ def mcnemar(left: Bool[Tensor, "i"], right: Bool[Tensor, "i"]) -> dict[str, Any]
 
     McNemar, Psychometrika 12 (1947), in its exact binomial form; p = 1 where they never differ.
     """
-    only_left, only_right = int((left & ~right).sum()), int((right & ~left).sum())
     from scipy.stats import binomtest  # 1.5 s that only the summary of a run has to wait for
 
+    only_left, only_right = int((left & ~right).sum()), int((right & ~left).sum())
     differing = only_left + only_right
     p = float(binomtest(only_left, differing).pvalue) if differing else 1.0
     return {"only_first": only_left, "only_second": only_right, "p": p}

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.generation.generator import columns
+from methods.columns import columns
 from methods.generation.scaling import Standardise
 
 

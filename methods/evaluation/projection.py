@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from methods.generation.generator import columns
+from methods.columns import columns
 from methods.gram import centred_gram
 
 

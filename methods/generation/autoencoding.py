@@ -19,7 +19,8 @@ from methods import randomness
 from methods.errors import GateFailed
 from methods.generation.generator import Accuracy, Gate
 from methods.progress import OnStep, silent
-from methods.training.curve import Curve, LossRecorder
+from methods.training.curve import Curve
+from methods.training.descent import descend
 
 
 @runtime_checkable
@@ -71,22 +72,23 @@ def train_autoencoder(
 ) -> Curve:
     """Trains in place on standardised rows. Raises `Diverged`."""
     draw = randomness.generator(seed, "autoencoder", device=rows.device)
-    optimiser = torch.optim.Adam(autoencoder.parameters(), lr=training.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
-    recorder = LossRecorder("autoencoder", training.steps, on_step)
-    for _ in range(training.steps):
+
+    def loss() -> Float[Tensor, ""]:
         batch = rows[torch.randint(len(rows), (training.batch_size,), generator=draw, device=rows.device)]
         noise = torch.randn(batch.shape, generator=draw, device=rows.device)
         latents = autoencoder.encode(batch + training.input_noise * noise)
         noise = torch.randn(latents.shape, generator=draw, device=rows.device)
         decoded = autoencoder.decode(latents + training.latent_noise * spread(latents.detach()) * noise)
-        loss = (decoded - batch).square().mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        recorder.add(loss)
-    return recorder.curve()
+        return (decoded - batch).square().mean()
+
+    return descend(
+        autoencoder.parameters(),
+        loss,
+        stage="autoencoder",
+        steps=training.steps,
+        learning_rate=training.learning_rate,
+        on_step=on_step,
+    )
 
 
 def pass_or_fail(name: str, gate: Gate, remedy: str) -> Gate:

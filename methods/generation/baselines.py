@@ -3,6 +3,7 @@
 They stand beside any generated model: without them, no accuracy means anything.
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar
@@ -13,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods import randomness
-from methods.generation.generator import Accuracy, Fit, Rows, columns
+from methods.columns import columns
+from methods.generation.generator import Accuracy, Fit, Rows
 from methods.progress import OnStep, silent
 
 State = Mapping[str, Tensor]
@@ -40,7 +42,7 @@ class Combinations:
         return self.stored
 
 
-class _Combining:
+class _Combining(abc.ABC):
     """Nothing is fitted and nothing needs a device; what is drawn are the weights."""
 
     single: ClassVar[bool] = False
@@ -51,8 +53,9 @@ class _Combining:
     def restore(self, state: State, rows: Rows, *, device: torch.device) -> Combinations:
         return Combinations(rows, lambda n, draw: self.weights(n, rows, state, draw), state, self.single)
 
+    @abc.abstractmethod
     def weights(self, n: int, rows: Rows, state: State, draw: torch.Generator) -> Float[Tensor, "n k"]:
-        raise NotImplementedError
+        """Which share of each train row goes into each of n samples."""
 
 
 @dataclasses.dataclass(frozen=True)

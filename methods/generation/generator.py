@@ -4,7 +4,7 @@ Baselines are generators, too.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -33,16 +33,6 @@ class Rows:
     """Of the rows in `train`, in [0, 1]."""
     runs: Int[Tensor, "k"] | None = None
     """Which run, by number, each row in `train` comes from, where there are several."""
-
-
-COLUMNS = 2**16
-"""Blocks of so many columns of some dozens of rows lie in memory that is used again for the next: asked for anew from
-the system, it would take longer to get than to compute on."""
-
-
-def columns(length: int) -> Iterator[slice]:
-    """Blocks of columns, from left to right, so that no computation needs a second copy of all rows at once."""
-    return (slice(start, min(start + COLUMNS, length)) for start in range(0, length, COLUMNS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from methods import randomness
+from methods.columns import columns
 from methods.errors import BadData
-from methods.generation.generator import Accuracy, Fit, Rows, columns
+from methods.generation.generator import Accuracy, Fit, Rows
 from methods.generation.latent_ddpm import Diffusion, Sampling, draw_latents, train_denoiser
 from methods.gram import centred_gram
 from methods.progress import OnStep, silent

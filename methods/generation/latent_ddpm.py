@@ -25,7 +25,8 @@ from methods.generation.generator import Accuracy, Fit, Gate, Rows
 from methods.generation.memory import training_memory
 from methods.generation.scaling import Standardise, Whiten
 from methods.progress import OnStep, silent
-from methods.training.curve import Curve, LossRecorder
+from methods.training.curve import Curve
+from methods.training.descent import descend
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,20 +154,22 @@ def train_denoiser(
 ) -> tuple[nn.Module, Curve]:
     """The averaged (EMA) denoiser. Raises `Diverged`."""
     draw = randomness.generator(seed, "denoiser", device=latents.device)
-    optimiser = torch.optim.Adam(denoiser.parameters(), lr=diffusion.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, diffusion.steps)
     ema = Ema(denoiser, diffusion.ema)
-    recorder = LossRecorder("denoiser", diffusion.steps, on_step)
-    for _ in range(diffusion.steps):
+
+    def error() -> Float[Tensor, ""]:
         batch = latents[torch.randint(len(latents), (diffusion.batch_size,), generator=draw, device=latents.device)]
-        error = loss(denoiser, batch, diffusion.schedule, draw)
-        optimiser.zero_grad(set_to_none=True)
-        error.backward()
-        optimiser.step()
-        schedule.step()
-        ema.update(denoiser)
-        recorder.add(error)
-    return ema.network, recorder.curve()
+        return loss(denoiser, batch, diffusion.schedule, draw)
+
+    curve = descend(
+        denoiser.parameters(),
+        error,
+        stage="denoiser",
+        steps=diffusion.steps,
+        learning_rate=diffusion.learning_rate,
+        after=lambda: ema.update(denoiser),
+        on_step=on_step,
+    )
+    return ema.network, curve
 
 
 def draw_latents(

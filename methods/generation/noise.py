@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from methods import randomness
-from methods.generation.generator import Accuracy, Fit, Rows, columns
+from methods.columns import columns
+from methods.generation.generator import Accuracy, Fit, Rows
 from methods.progress import OnStep, silent
 
 State = Mapping[str, Tensor]

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from methods.generation.generator import columns
+from methods.columns import columns
 
 RELATIVE_FLOOR = 1e-4
 """Directions whose spread is below this share of the largest are divided by the floor: dividing by a spread near zero

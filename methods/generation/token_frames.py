@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from methods.generation.generator import COLUMNS
+from methods.columns import COLUMNS
 from methods.generation.tokens import Tokens
 
 TINY = 1e-30

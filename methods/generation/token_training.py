@@ -9,7 +9,8 @@ from methods.diffusion.ema import Ema
 from methods.generation.latent_ddpm import Diffusion
 from methods.generation.tokens import Tokens
 from methods.progress import OnStep, silent
-from methods.training.curve import Curve, LossRecorder
+from methods.training.curve import Curve
+from methods.training.descent import descend
 
 
 class OnSequence(nn.Module):
@@ -45,12 +46,10 @@ def train_token_denoiser(
     """
     device = latents.device
     draw = randomness.generator(seed, "denoiser", device=device)
-    optimiser = torch.optim.Adam(sequence.parameters(), lr=diffusion.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, diffusion.steps)
     ema = Ema(sequence, diffusion.ema)
-    recorder = LossRecorder("denoiser", diffusion.steps, on_step)
     alpha_bars = diffusion.schedule.alpha_bar(device).float()
-    for _ in range(diffusion.steps):
+
+    def loss() -> Float[Tensor, ""]:
         others = 1 + torch.randperm(latents.shape[1] - 1, generator=draw, device=device)[:tokens]
         seen = torch.cat([others.new_zeros(1), others])
         chosen = torch.randint(len(latents), (diffusion.batch_size, 1), generator=draw, device=device)
@@ -59,12 +58,16 @@ def train_token_denoiser(
         noise = torch.randn(x_0.shape, generator=draw, device=device)
         x_t = alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * noise
         error = (sequence.denoiser(x_t, t, sequence.layer[seen], sequence.place[seen]) - noise).square()
-        loss = (error[:, 0].mean() + error[:, 1:].mean()) / 2
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        ema.update(sequence)
-        recorder.add(loss)
+        return (error[:, 0].mean() + error[:, 1:].mean()) / 2
+
+    curve = descend(
+        sequence.parameters(),
+        loss,
+        stage="denoiser",
+        steps=diffusion.steps,
+        learning_rate=diffusion.learning_rate,
+        after=lambda: ema.update(sequence),
+        on_step=on_step,
+    )
     sequence.load_state_dict(ema.network.state_dict())
-    return recorder.curve()
+    return curve

@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from methods.generation import generator
 from methods.gram import centred_gram
 
 
 @pytest.mark.parametrize("columns", [1, 7, 50, 1000])
 def test_blocks_add_up(columns, monkeypatch):
-    monkeypatch.setattr(generator, "COLUMNS", columns)
+    monkeypatch.setattr("methods.columns.COLUMNS", columns)
     rows = 100 + torch.randn(6, 50, generator=torch.Generator().manual_seed(0))
     centred = rows.double() - rows.double().mean(0)
     gram = centred_gram(rows)

@@ -82,7 +82,8 @@ def test_scores_are_those_of_one_model_at_a_time(apparatus, splits, watcher, tmp
         name, seed = scores.generator[index], int(scores.seed[index])
         row = rows[name, seed][scores.index[index]]
         network = laboratory.network(seed).eval()
-        network.load_state_dict({key: value[0] for key, value in layout.restore(row[None]).items()}, strict=False)
+        written = {key: value[0] for key, value in layout.restore(row[None]).items()}
+        network.load_state_dict(network.state_dict() | written)
         for split, predictions, accuracy in (
             (splits.validation, scores.validation_predictions, scores.validation_accuracy),
             (splits.test, scores.test_predictions, scores.test_accuracy),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from methods.generation import generator
 from methods.generation.holdout import hold_out
 from methods.layout import Entry, Layout
 from storage.files import Ref
@@ -41,7 +40,7 @@ def snapshots(tmp_path: Path) -> Ref:
 @pytest.fixture(params=["in memory", "mapped"])
 def _kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks_rows, "IN_MEMORY", 2**30 if request.param == "in memory" else 0)
-    monkeypatch.setattr(generator, "COLUMNS", 16)
+    monkeypatch.setattr("methods.columns.COLUMNS", 16)
 
 
 @pytest.mark.usefixtures("_kept")

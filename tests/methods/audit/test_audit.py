@@ -89,7 +89,7 @@ def test_a_sampler_better_than_averaging_passes(found):
     generated = {name: models(rows) for name, rows in sets().items()}
     mean_right = generated["mean"].right
     generated["mean"] = Models(MEAN, mean_right & (torch.arange(IMAGES) % 5 > 0), 0.0)
-    generated["average_of_16"] = generated["gaussian"] = generated["gaussian"]
+    generated["average_of_16"] = generated["gaussian"]
     rows = normal(60, WIDTH, seed=6)
     hits = torch.rand(60, IMAGES, generator=torch.Generator().manual_seed(7)) < 0.97
     generated["honest"] = Models(rows, hits, 0.0)

@@ -15,7 +15,7 @@ def z_scored(train, rows):
 
 
 def test_products_are_inner_products_of_z_scored_rows(monkeypatch):
-    monkeypatch.setattr("methods.generation.generator.COLUMNS", 7)
+    monkeypatch.setattr("methods.columns.COLUMNS", 7)
     scales = torch.linspace(0.1, 5, 40)
     train, held_out, generated = (3 + draws(n, 40, seed) * scales for seed, n in enumerate((20, 5, 9)))
     found = geometry.products(train, held_out, generated)

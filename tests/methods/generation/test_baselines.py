@@ -129,6 +129,6 @@ def test_whole_networks_go_by_blocks_of_columns(monkeypatch):
     given = rows()
     generators = (Mean(), AverageOf(2), Interpolate(), Gaussian(), Retrieve())
     whole = [fitted(generator, given).sample(3, seed=1) for generator in generators]
-    monkeypatch.setattr("methods.generation.generator.COLUMNS", 33)
+    monkeypatch.setattr("methods.columns.COLUMNS", 33)
     for generator, expected in zip(generators, whole, strict=True):
         torch.testing.assert_close(fitted(generator, given).sample(3, seed=1), expected)

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from methods.errors import BadData
-from methods.generation import generator
 from methods.generation.generator import Rows
 from methods.generation.gram_pca import GramPca, components
 from methods.generation.latent_ddpm import Diffusion, Sampling
@@ -27,7 +26,7 @@ DIFFUSION = dataclasses.replace(
 
 @pytest.fixture(autouse=True)
 def _several_blocks(monkeypatch):
-    monkeypatch.setattr(generator, "COLUMNS", 128)
+    monkeypatch.setattr("methods.columns.COLUMNS", 128)
 
 
 def rows(k=K):
