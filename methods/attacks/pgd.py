@@ -19,7 +19,9 @@ class Pgd:
     """Madry et al., arXiv 1706.06083, section 2.1: steepest steps on the cross-entropy, projected onto the ball.
 
     epsilon: radius, in units of the norm. step_size: of one step, as a share of ε. random_start: each restart begins at
-    a random point of the ball, else at the image itself. A sample is left alone from its first success on.
+    a random point of the ball, else at the image itself. temperature: what the logits are divided by in the
+    cross-entropy; a high one brings back the gradients of a classifier that is too sure of itself (Carlini and Wagner,
+    arXiv 1607.04311, section 4). A sample is left alone from its first success on.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -32,10 +34,12 @@ class Pgd:
     step_size: Annotated[float, Gt(0)] = 0.1
     restarts: Annotated[int, Ge(1)] = 1
     random_start: bool = True
+    temperature: Annotated[float, Gt(0)] = 1.0
 
     @property
     def name(self) -> str:
-        return f"{self.kind}_{self.norm}"
+        hot = "" if self.temperature == 1 else f"_t{self.temperature:g}"
+        return f"{self.kind}_{self.norm}{hot}"
 
     def __call__(
         self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
@@ -46,7 +50,7 @@ class Pgd:
             for step in range(self.steps):
                 if not len(pending):
                     return pending.found
-                logits, _, slope = gradient(pending.model, z, pending.goal.loss)
+                logits, _, slope = gradient(pending.model, z, lambda out: pending.goal.loss(out / self.temperature))
                 keep = pending.settle(pending.goal.reached(logits), z)
                 if keep is not None:
                     z, slope = z[keep], slope[keep]

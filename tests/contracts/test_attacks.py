@@ -5,10 +5,15 @@ import copy
 import pytest
 import torch
 
+from methods.attacks.apgd import Apgd
+from methods.attacks.autoattack import AutoAttack
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
 from methods.attacks.measuring import measure, predict
 from methods.attacks.pgd import Pgd
+from methods.attacks.random_noise import RandomNoise
+from methods.attacks.spatial import Spatial
+from methods.attacks.square import Square
 from methods.errors import BadData, BadSetting
 from tests.methods.attacks.victims import Constant, Shifted, trained, unseen
 
@@ -17,6 +22,14 @@ ATTACKS = {
     "pgd_linf": Pgd(epsilon=0.15, steps=10, restarts=2),
     "pgd_l2": Pgd(norm="l2", epsilon=1.5, steps=10),
     "pgd_l1": Pgd(norm="l1", epsilon=12.0, steps=10),
+    "pgd_linf_t100": Pgd(epsilon=0.15, steps=10, temperature=100.0),
+    "apgd_ce_linf": Apgd(epsilon=0.15, steps=10),
+    "apgd_t_linf": Apgd(epsilon=0.15, steps=10, loss="t", attempts=2),
+    "apgd_ce_l2": Apgd(norm="l2", epsilon=1.5, steps=10),
+    "autoattack_linf": AutoAttack(epsilon=0.12, steps=5, classes=2, queries=10),
+    "square_linf": Square(epsilon=0.25, queries=40),
+    "noise_linf": RandomNoise(epsilon=0.9, tries=20),
+    "spatial_grid": Spatial(degrees=60.0, shift=0.2, rotations=5, shifts=3),
 }
 """Strong enough here to break most samples, and short enough for a test."""
 

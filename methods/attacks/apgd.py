@@ -1,0 +1,156 @@
+"""Auto-PGD: projected gradient descent with momentum that finds its step size by itself, for every sample alone."""
+
+import dataclasses
+import functools
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from annotated_types import Ge, Gt
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from methods.attacks.attack import Classifier, Images, Logits, gradient, per_sample
+from methods.attacks.balls import BALLS, TINY
+from methods.attacks.goals import Goal, Targeted, Untargeted, of_class
+from methods.attacks.pending import Pending
+from methods.progress import OnStep, silent
+
+MOMENTUM, RISING = 0.75, 0.75
+"""α, the share of the new step in a move, and ρ, the share of moves that must improve the loss (section 3)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Apgd:
+    """Croce and Hein, arXiv 2003.01690, Algorithm 1, on the cross-entropy or on the targeted DLR loss (equation 7).
+
+    epsilon: radius, in units of the norm. steps: gradients of one attempt. attempts: with the loss `ce`, random starts;
+    with `t`, how many of the best other classes of the clean image are tried in turn (at most all of them), or random
+    starts towards the one target. Only unbroken samples are tried again.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    goals: ClassVar[tuple[type, ...]] = (Untargeted, Targeted)
+
+    kind: Literal["apgd"] = "apgd"
+    norm: Literal["linf", "l2"] = "linf"
+    loss: Literal["ce", "t"] = "ce"
+    epsilon: Annotated[float, Gt(0)] = 0.1
+    steps: Annotated[int, Ge(2)] = 100
+    attempts: Annotated[int, Ge(1)] = 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}_{self.loss}_{self.norm}"
+
+    def __call__(
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+    ) -> Images:
+        with torch.no_grad():
+            logits = model(x)
+        pending, source = Pending.all(model, x, goal, seeds), logits.argmax(1)
+        pending.settle(goal.reached(logits), x)
+        attempts = min(self.attempts, logits.shape[1] - 1) if self.loss == "t" else self.attempts
+        for attempt in range(attempts):
+            if not len(pending):
+                break
+            target = goal.targets(logits)
+            self._attempt(pending, attempt, source[pending.rows], target[pending.rows])
+            if self.loss == "t":
+                logits = logits.scatter(1, target[:, None], float("-inf"))  # the next best comes next
+            on_step(self.name, attempt + 1, attempts)
+        return pending.found
+
+    def _attempt(self, pending: Pending, attempt: int, source: Int[Tensor, "m"], target: Int[Tensor, "m"]) -> None:
+        ball, checkpoints = BALLS[self.norm], _checkpoints(self.steps)
+        z = ball.random(pending.seeds, attempt, pending.x, self.epsilon)
+        path = _Path.begin(z, 2 * self.epsilon)
+        for step in range(self.steps):
+            objective = functools.partial(dlr, source=source, target=target) if self.loss == "t" else pending.goal.loss
+            logits, values, slope = gradient(pending.model, path.z, objective)
+            keep = pending.settle(pending.goal.reached(logits), path.z)
+            if keep is not None:
+                path, source, target = path.part(keep), source[keep], target[keep]
+                values, slope = values[keep], slope[keep]
+            if not len(pending):
+                return
+            path.look(values, slope)
+            if step in checkpoints:
+                path.check(checkpoints[step])
+            plain = path.z + per_sample(path.size) * ball.steepest(path.slope, path.z)
+            plain = ball.project(plain, pending.x, self.epsilon)
+            moved = path.z + MOMENTUM * (plain - path.z) + (1 - MOMENTUM) * (path.z - path.before)
+            after = ball.project(moved, pending.x, self.epsilon) if step else plain
+            path.before, path.z = path.z, after
+        with torch.no_grad():
+            pending.settle(pending.goal.reached(pending.model(path.z)), path.z)
+
+
+@dataclasses.dataclass(slots=True)
+class _Path:
+    """Where each sample is (z, with loss and slope there), was before, and was best; and the size of its steps, η."""
+
+    z: Images
+    before: Images
+    value: Float[Tensor, "m"]
+    slope: Images
+    best: Images
+    best_value: Float[Tensor, "m"]
+    best_slope: Images
+    size: Float[Tensor, "m"]
+    improved: Float[Tensor, "m"]
+    """Moves since the last checkpoint that lowered the loss."""
+    halved: Bool[Tensor, "m"]
+    """Whether the last checkpoint halved η, and with what best value it was left."""
+    checked_value: Float[Tensor, "m"]
+
+    @classmethod
+    def begin(cls, z: Images, size: float) -> "_Path":
+        none = torch.full_like(z[:, 0, 0, 0], float("inf"))
+        zero = torch.zeros_like(none)
+        return cls(z, z, none, z, z, none, z, zero + size, zero, zero > 0, none)
+
+    def part(self, keep: Tensor) -> "_Path":
+        return _Path(*(getattr(self, field.name)[keep] for field in dataclasses.fields(self)))
+
+    def look(self, value: Float[Tensor, "m"], slope: Images) -> None:
+        """Takes note of the loss and slope at z."""
+        self.improved = self.improved + (value < self.value) * self.value.isfinite()
+        self.value, self.slope = value, slope
+        better = value < self.best_value
+        self.best_value = torch.where(better, value, self.best_value)
+        self.best = torch.where(per_sample(better), self.z, self.best)
+        self.best_slope = torch.where(per_sample(better), slope, self.best_slope)
+
+    def check(self, moves: int) -> None:
+        """At a checkpoint, after so many moves since the last: halves η and goes back to the best, where due."""
+        stuck = ~self.halved & (self.best_value == self.checked_value)
+        due = (self.improved < RISING * moves) | stuck
+        self.z = torch.where(per_sample(due), self.best, self.z)
+        self.slope = torch.where(per_sample(due), self.best_slope, self.slope)
+        self.value = torch.where(due, self.best_value, self.value)
+        self.size = torch.where(due, self.size / 2, self.size)
+        self.halved, self.checked_value, self.improved = due, self.best_value, torch.zeros_like(self.improved)
+
+
+def _checkpoints(steps: int) -> dict[int, int]:
+    """The steps at which η may be halved, ⌈p_j·N⌉ (section 3.2), each with the moves since the one before."""
+    found, last, p, q = {}, 0, 0.0, 0.22
+    while q < 1 and math.ceil(q * steps) < steps:
+        step = math.ceil(q * steps)
+        if step > last:
+            found[step], last = step - last, step
+        p, q = q, q + max(q - p - 0.03, 0.06)
+    return found
+
+
+def dlr(logits: Logits, source: Int[Tensor, "n"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """How far the target is behind the source, in units that neither a shift nor a scale of the logits changes.
+
+    The unit is the distance from the largest to the mean of third and fourth; two classes leave only the logits' own.
+    """
+    behind = of_class(logits, source) - of_class(logits, target)
+    if logits.shape[1] < 3:
+        return behind
+    ranked = logits.sort(1, descending=True).values
+    return behind / (ranked[:, 0] - ranked[:, 2:4].mean(1)).clamp_min(TINY)
