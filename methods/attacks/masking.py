@@ -1,0 +1,138 @@
+"""Whether a classifier withstands attacks, or only hides the gradients that they follow."""
+
+import dataclasses
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from methods.attacks.apgd import Apgd
+from methods.attacks.attack import Attack, Images, gradient
+from methods.attacks.fgsm import Fgsm
+from methods.attacks.goals import Untargeted
+from methods.attacks.measuring import check_images, check_model, measure
+from methods.attacks.pgd import Pgd
+from methods.attacks.random_noise import RandomNoise
+from methods.attacks.square import Square
+from methods.errors import BadData
+from methods.progress import OnStep, silent
+
+CLEARLY = 0.1
+"""A difference of success that counts: two standard errors of a share, measured on 100 samples, at its widest."""
+A_FEW = 0.05
+"""The share of samples that may be otherwise by chance: without a gradient, or out of reach of any change."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Masking:
+    """Shares of `samples`, all of them classified rightly to begin with; success means within ε in L∞.
+
+    zero_gradient: where every entry of the cross-entropy's gradient is exactly 0, in the images' number format. pgd and
+    fgsm follow the cross-entropy from the image itself; hot follows that of the logits divided by the temperature,
+    margin is the attack on logits that was given; doubled is PGD with twice the steps, unbounded PGD with ε = 1.
+    """
+
+    samples: int
+    epsilon: float
+    zero_gradient: float
+    fgsm: float
+    pgd: float
+    hot: float
+    margin: float
+    doubled: float
+    unbounded: float
+    square: float
+    noise: float
+    masked: bool
+    broken_by: str | None
+    """The strongest of the attacks that clearly beat PGD; None where none does."""
+    verdict: str
+
+
+def diagnose(
+    model: nn.Module,
+    x: Images,
+    labels: Int[Tensor, "n"],
+    *,
+    seeds: Int[Tensor, "n"],
+    epsilon: float = 0.1,
+    steps: int = 40,
+    temperature: float = 100.0,
+    margin: Attack | None = None,
+    queries: int = 1000,
+    on_step: OnStep = silent,
+) -> Masking:
+    """The signs of Athalye, Carlini and Wagner, arXiv 1802.00420, section 3.1, and of vanishing gradients.
+
+    margin: any attack on the margin of the logits, APGD on the targeted DLR loss if none is given; what a minimum-norm
+    attack finds counts as far as it lies within ε. queries: of Square; random noise has a tenth of them.
+
+    Raises `BadData` where the classifier is wrong on all samples.
+    """
+    check_model(model)
+    check_images(x)
+    with torch.no_grad():
+        right = model(x).argmax(1) == labels
+    if not right.any():
+        raise BadData(problem="the classifier is right on none of these samples", remedy="look at labels and pixels")
+    x, goal, seeds = x[right], Untargeted(labels[right]), seeds[right]
+    _, _, slope = gradient(model, x, goal.loss)
+    pgd = Pgd(epsilon=epsilon, steps=steps, random_start=False)
+    hot = dataclasses.replace(pgd, temperature=temperature)
+    margin = margin or Apgd(loss="t", epsilon=epsilon, steps=steps, attempts=3)
+    attacks: dict[str, Attack] = {
+        "fgsm": Fgsm(epsilon=epsilon),
+        "pgd": pgd,
+        "hot": hot,
+        "margin": margin,
+        "doubled": dataclasses.replace(pgd, steps=2 * steps),
+        "unbounded": dataclasses.replace(pgd, epsilon=1.0),
+        "square": Square(epsilon=epsilon, queries=queries),
+        "noise": RandomNoise(epsilon=epsilon, tries=max(1, queries // 10)),
+    }
+    success = {}
+    for part, attack in attacks.items():
+        found = measure(attack, model, x, goal, seeds=seeds, on_step=on_step)
+        radius = 1.0 if part == "unbounded" else epsilon
+        success[part] = (found.success & (found.linf <= radius + 1e-6)).double().mean().item()
+    zero = (slope.flatten(1) == 0).all(1).double().mean().item()
+    return _judged(len(x), epsilon, zero, success, {part: attack.name for part, attack in attacks.items()})
+
+
+def _judged(samples: int, epsilon: float, zero: float, success: dict[str, float], names: dict[str, str]) -> Masking:
+    pgd = success["pgd"]
+    signs = []
+    if zero > A_FEW:
+        signs.append(f"the gradient of the cross-entropy is exactly zero on {zero:.0%} of the samples")
+    for part in ("hot", "margin"):
+        if success[part] > pgd + CLEARLY:
+            signs.append(f"{names[part]} succeeds on {success[part]:.0%} and PGD on {pgd:.0%}")
+    if success["fgsm"] > pgd + CLEARLY:
+        signs.append(f"one step (FGSM, {success['fgsm']:.0%}) does better than many (PGD, {pgd:.0%})")
+    for part in ("square", "noise"):
+        if success[part] > pgd + CLEARLY:
+            signs.append(f"{names[part]} succeeds without gradients on {success[part]:.0%} and PGD on {pgd:.0%}")
+    if success["unbounded"] < 1 - A_FEW:
+        signs.append(f"PGD free to change every pixel as it likes succeeds on {success['unbounded']:.0%} only")
+    best = max(("hot", "margin", "square", "noise"), key=lambda part: success[part])
+    broken_by = names[best] if signs and success[best] > pgd + CLEARLY else None
+    return Masking(
+        samples=samples,
+        epsilon=epsilon,
+        zero_gradient=zero,
+        **success,
+        masked=bool(signs),
+        broken_by=broken_by,
+        verdict=_verdict(signs, success, broken_by, best),
+    )
+
+
+def _verdict(signs: list[str], success: dict[str, float], broken_by: str | None, best: str) -> str:
+    if not signs:
+        weak = success["doubled"] > success["pgd"] + A_FEW
+        advice = " PGD has not converged: give it more steps." if weak else ""
+        return f"No sign that gradients are hidden: PGD succeeds on {success['pgd']:.0%}.{advice}"
+    told = "The classifier hides its gradients: " + "; ".join(signs)
+    if broken_by is None:
+        return f"{told}. None of the attacks tried here gets around that."
+    return f"{told}. It is not robust: {broken_by} breaks {success[best]:.0%} of the samples."
