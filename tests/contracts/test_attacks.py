@@ -7,8 +7,10 @@ import torch
 
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
+from methods.attacks.jsma import Jsma
 from methods.attacks.measuring import measure, predict
 from methods.attacks.pgd import Pgd
+from methods.attacks.plain_gradient import PlainGradient
 from methods.errors import BadData, BadSetting
 from tests.methods.attacks.victims import Constant, Shifted, trained, unseen
 
@@ -17,6 +19,10 @@ ATTACKS = {
     "pgd_linf": Pgd(epsilon=0.15, steps=10, restarts=2),
     "pgd_l2": Pgd(norm="l2", epsilon=1.5, steps=10),
     "pgd_l1": Pgd(norm="l1", epsilon=12.0, steps=10),
+    "plain_gradient": PlainGradient(epsilon=0.15, step_size=2.0, targeted_step_size=0.2, targeted_steps=30),
+    "jsma_f": Jsma(gamma=0.2),
+    "jsma_z": Jsma(output="z", gamma=0.2),
+    "jsma_pair": Jsma(output="pair", gamma=0.2),
 }
 """Strong enough here to break most samples, and short enough for a test."""
 
