@@ -7,10 +7,13 @@ import torch
 
 from methods.attacks.apgd import Apgd
 from methods.attacks.autoattack import AutoAttack
+from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
+from methods.attacks.jsma import Jsma
 from methods.attacks.measuring import measure, predict
 from methods.attacks.pgd import Pgd
+from methods.attacks.plain_gradient import PlainGradient
 from methods.attacks.random_noise import RandomNoise
 from methods.attacks.spatial import Spatial
 from methods.attacks.square import Square
@@ -30,6 +33,12 @@ ATTACKS = {
     "square_linf": Square(epsilon=0.25, queries=40),
     "noise_linf": RandomNoise(epsilon=0.9, tries=20),
     "spatial_grid": Spatial(degrees=60.0, shift=0.2, rotations=5, shifts=3),
+    "ead_en": ElasticNet(searches=3, steps=20, step_size=0.05, constant=0.1),
+    "ead_l1": ElasticNet(rule="l1", searches=3, steps=20, step_size=0.05, constant=0.1, momentum=False),
+    "plain_gradient": PlainGradient(epsilon=0.15, step_size=2.0, targeted_step_size=0.2, targeted_steps=30),
+    "jsma_f": Jsma(gamma=0.2),
+    "jsma_z": Jsma(output="z", gamma=0.2),
+    "jsma_pair": Jsma(output="pair", gamma=0.2),
 }
 """Strong enough here to break most samples, and short enough for a test."""
 
