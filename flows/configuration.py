@@ -9,9 +9,14 @@ from pydantic import Field
 from methods.collection.strategy import Strategy
 from models import Network
 from storage.datasets import Data
+from tasks.attempts import Attempt
+from tasks.defend import Defence
 from tasks.generators import GeneratorConfig
 from tasks.laboratory import Apparatus
 from tasks.resources import Resources
+from tasks.robust import Budgets
+from tasks.subjects import OwnNetwork
+from tasks.tutorial import Tutorial
 
 Seed = Annotated[int, Ge(0)]
 
@@ -72,6 +77,57 @@ class Ablations:
     preset: str = "custom"
     base: ParameterDiffusion
     cells: Annotated[tuple[Cell, ...], MinLen(1)]
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
+    seed: Seed = 0
+
+    @property
+    def data(self) -> Data:
+        return self.base.data
+
+    @property
+    def resources(self) -> Resources:
+        return self.base.resources
+
+    @property
+    def apparatus(self) -> Apparatus:
+        return self.base.apparatus
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Siblings:
+    """Models of one network that differ in generated, or in collected, parameters: `models` of each, chosen by seed."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    models: Annotated[int, Ge(1)] = 20
+    attacks: Annotated[tuple[Attempt, ...], MinLen(1)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Robustness:
+    """Networks of a base study and their defended twins, under attack.
+
+    base: whose networks are attacked, and whose generated models; `seeds` and `seed` take the place of its own. The
+    first seed's network is defended, generated models come from all. images: of the test split, attacked by everyone.
+    block: images per job. masking_images: of those, how many the diagnosis of gradient masking takes. null: none.
+    tutorial: one image attacked step by step, for showing.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    networks_a_night: ClassVar[int] = 2
+    study: Literal["robustness"] = "robustness"
+    preset: str = "custom"
+    base: ParameterDiffusion
+    defences: tuple[Annotated[Defence, Field(discriminator="kind")], ...] = ()
+    own: tuple[OwnNetwork, ...] = ()
+    attacks: Annotated[tuple[Attempt, ...], MinLen(1)]
+    generated: Siblings | None = None
+    budgets: Budgets
+    tutorial: Tutorial | None = None
+    images: Annotated[int, Ge(1)] = 100
+    block: Annotated[int, Ge(1)] = 50
+    masking_images: Annotated[int, Ge(1)] | None = 100
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
 

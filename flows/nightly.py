@@ -11,6 +11,7 @@ from prefect import flow
 
 from flows.ablations import ablations
 from flows.parameter_diffusion import parameter_diffusion
+from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
 from flows.studies import KINDS, Study, as_json, resolve
 from methods.errors import WeightsmithError
@@ -19,7 +20,11 @@ from storage.lock import home_lock
 from tasks.publish import report
 from tasks.run import Run, digest
 
-FLOWS: dict[str, Callable[..., str]] = {"parameter_diffusion": parameter_diffusion, "ablations": ablations}
+FLOWS: dict[str, Callable[..., str]] = {
+    "parameter_diffusion": parameter_diffusion,
+    "ablations": ablations,
+    "robustness": robustness,
+}
 
 
 @flow(name="nightly")

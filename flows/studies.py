@@ -10,13 +10,14 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from flows.configuration import Ablations, ParameterDiffusion
+from flows.configuration import Ablations, ParameterDiffusion, Robustness
 from flows.presets import ablations as ablations_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
+from flows.presets import robustness as robustness_presets
 from flows.presets import whole_networks as whole_networks_presets
 from methods.errors import BadSetting
 
-Study = ParameterDiffusion | Ablations
+Study = ParameterDiffusion | Ablations | Robustness
 """The configuration of any study."""
 S = TypeVar("S", bound=Study)
 
@@ -42,6 +43,7 @@ def _public_functions(module: ModuleType) -> list[tuple[str, Callable[[], Study]
 KINDS = {
     "parameter_diffusion": Kind(ParameterDiffusion, (parameter_diffusion_presets, whole_networks_presets)),
     "ablations": Kind(Ablations, (ablations_presets,)),
+    "robustness": Kind(Robustness, (robustness_presets,)),
 }
 
 

@@ -1,7 +1,7 @@
 """The comparison across runs: MLflow, filled from the files that a run left in its folder.
 
-One experiment per study, one run per study run, one child run per set of models. Nothing here is needed to read a run:
-its folder is the record, and logging it again later gives the same entries.
+One experiment per study, one run per study run, one child run per set of models or per attack. Nothing here is needed
+to read a run: its folder is the record, and logging it again later gives the same entries.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methods.errors import BadData, WeightsmithError
-from storage.tracking_values import batches, curve_metrics, metrics, parameters, sets_of_models
+from storage.tracking_children import children
+from storage.tracking_values import batches, curve_metrics, metrics, parameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,17 +57,12 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
         _log_values(client, run, parameters(config), [*metrics(summary), *curve_metrics(details.get("curves", {}))])
         if "data" in summary:
             _log_data(client, run, summary["data"])
-        for name, numbers in sets_of_models(summary).items():
-            tags = {"mlflow.parentRunId": run, "generator": name, **common}
-            if "audit" in numbers:
-                tags["verdict"] = numbers["audit"]["verdict"]
-            child = client.create_run(experiment, start_time=began, tags=tags, run_name=name).info.run_id
-            accuracies = numbers["accuracies"]
-            series = [("accuracy", value, step) for step, value in enumerate(accuracies)]
-            _log_values(client, child, {"generator": name}, [*metrics(numbers), *series])
-            table = {"generator": name, "model": list(range(len(accuracies))), "test_accuracy": accuracies}
-            client.log_table(child, table, "accuracies.json")
-            client.set_terminated(child, end_time=ended)
+        for child in children(summary):
+            tags = {"mlflow.parentRunId": run, child.kind: child.name, **common, **child.tags}
+            entry = client.create_run(experiment, start_time=began, tags=tags, run_name=child.name).info.run_id
+            _log_values(client, entry, {child.kind: child.name}, child.values)
+            client.log_table(entry, dict(child.table), child.table_name)
+            client.set_terminated(entry, end_time=ended)
         for path in (*sorted(folder.glob("figures/*.png")), files["config"], files["summary"], folder / "report.html"):
             if path.is_file():
                 client.log_artifact(run, str(path), "figures" if path.suffix == ".png" else None)

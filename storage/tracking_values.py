@@ -53,26 +53,6 @@ def curve_metrics(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tup
     return series
 
 
-def sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The originals and each generator's models: distribution, difference to the originals with interval, audit."""
-    found = {"original": summary["original"]} if "original" in summary else {}
-    found |= summary.get("generated", {})
-    sets = {}
-    for name, numbers in found.items():
-        sets[name] = {**numbers, "difference": 0.0}  # the originals', so that one chart holds them all
-        if difference := summary.get("differences", {}).get(name):
-            low, high = difference["ci95"]
-            sets[name] |= {"difference": difference["difference"], "difference_low": low, "difference_high": high}
-        if chosen := summary.get("selection", {}).get(name):
-            sets[name] |= {f"chosen_{key}": chosen[key] for key in ("validation_accuracy", "test_accuracy")}
-        if audit := summary.get("audit", {}).get(name):
-            sets[name]["audit"] = audit
-    for cell in summary.get("cells", []):
-        kept = {"audit": {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}}
-        sets[f"{cell['varied']} {cell['value']}"] = {**cell["generated"], **cell["difference"], **kept}
-    return sets
-
-
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Stretches of at most `size`, in order."""
     return (items[start : start + size] for start in range(0, len(items), size))

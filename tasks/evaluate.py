@@ -97,11 +97,11 @@ def evaluate_block(
 
 def _rows(seed: int, name: str, ref: Ref, start: int, stop: int) -> torch.Tensor:
     if name == ORIGINAL:
-        return _originals(SnapshotSet.open(ref), seed, start, stop)
+        return originals(SnapshotSet.open(ref), seed, start, stop)
     return read_rows(ref.path, "rows", start, stop)
 
 
-def _originals(stored: SnapshotSet, seed: int, start: int, stop: int) -> torch.Tensor:
+def originals(stored: SnapshotSet, seed: int, start: int, stop: int) -> torch.Tensor:
     """Rows start..stop of one network; no others are in memory but those of one row group."""
     found, first = [], 0
     for block, _ in stored.batches(seeds=[seed]):

@@ -66,15 +66,7 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
         "storage": {"rows": stored.rows, "shards": len(stored.shards), "bytes": stored.bytes},
         "prefix_passes": sum(record["prefix_passes"] for record in records),
         "held_out": {str(each): told[each, generator]["facts"] for each in products.seeds},
-        "data": {
-            "name": splits.name,
-            "digest": splits.digest,
-            "train": len(splits.train),
-            "validation": len(splits.validation),
-            "test": len(splits.test),
-            "classes": len(splits.classes),
-            "shape": list(splits.shape),
-        },
+        "data": data_facts(splits),
         "layout": {
             "numbers": stored.layout.size,
             "tensors": len(stored.layout.entries),
@@ -93,6 +85,19 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
         "references": products.references(),
     }
     return summary, details
+
+
+def data_facts(splits: Splits) -> dict[str, Any]:
+    """What a summary says about the data set."""
+    return {
+        "name": splits.name,
+        "digest": splits.digest,
+        "train": len(splits.train),
+        "validation": len(splits.validation),
+        "test": len(splits.test),
+        "classes": len(splits.classes),
+        "shape": list(splits.shape),
+    }
 
 
 def distributions(scores: Scores, seed: int) -> dict[str, Any]:

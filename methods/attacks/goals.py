@@ -14,6 +14,11 @@ Logits = Float[Tensor, "n k"]
 class Goal(Protocol):
     """One goal per sample of a batch."""
 
+    @property
+    def labels(self) -> Int[Tensor, "n"]:
+        """The true classes."""
+        ...
+
     def margin(self, logits: Logits) -> Float[Tensor, "n"]:
         """How much the logits lack: positive until the goal is reached, below zero from then on."""
         ...

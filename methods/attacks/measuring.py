@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,22 +27,38 @@ class Counted:
     def __init__(self, model: Classifier, samples: int, device: torch.device) -> None:
         self.model = model
         self.rows = torch.arange(samples, device=device)
-        self.forwards = torch.zeros(samples, dtype=torch.int64, device=device)
-        self.backwards = torch.zeros(samples, dtype=torch.int64, device=device)
+        self.forwards = torch.zeros(samples, dtype=torch.float64, device=device)
+        self.backwards = torch.zeros(samples, dtype=torch.float64, device=device)
 
     def __call__(self, x: Images) -> Logits:
         rows = self.rows.repeat(len(x) // len(self.rows)) if len(self.rows) else self.rows
         if len(rows) != len(x):
             raise ValueError(f"{len(x)} images for {len(self.rows)} samples: narrow() the model first")
-        ones = torch.ones_like(rows)
+        ones = torch.ones_like(rows, dtype=torch.float64)
         self.forwards.index_add_(0, rows, ones)
-        if torch.is_grad_enabled() and x.requires_grad:
-            x = x.view_as(x)  # a view has a hook of its own, and leaves the caller's tensor as it is
-            x.register_hook(lambda _: self._count(rows, ones))
-        return self.model(x)
+        return self.model(self._watched(x, lambda: self.backwards.index_add_(0, rows, ones)))
 
-    def _count(self, rows: Tensor, ones: Tensor) -> None:
-        self.backwards.index_add_(0, rows, ones)
+    def _watched(self, x: Images, count: Callable[[], object]) -> Images:
+        """`count` is called whenever a gradient comes back to x."""
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return x
+        x = x.view_as(x)  # a view has a hook of its own, and leaves the caller's tensor as it is
+
+        def hook(_: Tensor) -> None:
+            count()
+
+        x.register_hook(hook)
+        return x
+
+    def spread(self, x: Images) -> Logits:
+        """The same for a caller that forms batches of its own: what it asks for is shared out among all samples."""
+        share = len(x) / max(len(self.rows), 1)
+        self.forwards[self.rows] += share
+
+        def count() -> None:
+            self.backwards[self.rows] += share
+
+        return self.model(self._watched(x, count))
 
     def narrow(self, keep: Tensor) -> "Counted":
         part = Counted.__new__(Counted)
@@ -65,8 +82,8 @@ class Measured:
     l1: Float[Tensor, "n"]
     l2: Float[Tensor, "n"]
     linf: Float[Tensor, "n"]
-    forwards: Int[Tensor, "n"]
-    backwards: Int[Tensor, "n"]
+    forwards: Float[Tensor, "n"]
+    backwards: Float[Tensor, "n"]
     seconds: float
     """Of the whole batch."""
 

@@ -44,17 +44,32 @@ class Distillation:
         on_step: OnStep = silent,
     ) -> Trained:
         first = self.teacher(build, images, labels, augment=augment, seed=seed, on_step=on_step)
-        student = build(randomness.derive(seed, "student"))
+        second = self.student(first.network, build, images, labels, augment=augment, seed=seed, on_step=on_step)
+        return Trained(network=second.network, curves={**first.curves, **second.curves})
+
+    def student(
+        self,
+        teacher: nn.Module,
+        build: Build,
+        images: UInt8[Tensor, "n c h w"],
+        labels: Int[Tensor, "n"],
+        *,
+        augment: Augment,
+        seed: int,
+        on_step: OnStep = silent,
+    ) -> Trained:
+        """The network to be used, given a teacher in eval mode."""
+        network = build(randomness.derive(seed, "student"))
 
         def soft(
             network: nn.Module, x: Float[Tensor, "n c h w"], _: Int[Tensor, "n"], __: torch.Generator
         ) -> Float[Tensor, ""]:
             with torch.no_grad():
-                said = (first.network(x) / self.temperature).softmax(1)
+                said = (teacher(x) / self.temperature).softmax(1)
             return cross_entropy(network(x) / self.temperature, said)
 
-        curve = train(student, images, labels, soft, self.schedule, augment, seed, stage="student", on_step=on_step)
-        return Trained(network=student.eval(), curves={**first.curves, "student": curve})
+        curve = train(network, images, labels, soft, self.schedule, augment, seed, stage="student", on_step=on_step)
+        return Trained(network=network.eval(), curves={"student": curve})
 
     def teacher(
         self,

@@ -12,10 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks.report import ablations, parameter_diffusion, words
+from tasks.report import ablations, parameter_diffusion, robustness, words
 from tasks.report.chapter import Chapter
 
-CHAPTERS: Mapping[str, Chapter] = {"parameter_diffusion": parameter_diffusion, "ablations": ablations}
+CHAPTERS: Mapping[str, Chapter] = {
+    "parameter_diffusion": parameter_diffusion,
+    "ablations": ablations,
+    "robustness": robustness,
+}
 
 
 def build(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tasks.report.comparison import HEADS, comparison
 from tasks.report.words import duration, percent, signed
+from tasks.subjects import SIBLINGS
 
 COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
 _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median", "worst"))  # fits 100 columns
@@ -24,6 +25,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
     rows = comparison(summary)
     if "cells" in summary:
         return Group(head, _cells(summary["cells"]))
+    if "models" in summary:
+        return Group(head, _attacked(summary["models"]))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -58,6 +61,25 @@ def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
     return (cell["varied"], cell["value"], *means, signed(cell["difference"]["difference"]), cell["verdict"])
 
 
+ATTACKED = ("network", "clean", "worst case", "L∞", "L2", "L1", "L0", "gradients")
+
+
+def _attacked(models: Mapping[str, Any]) -> Table:
+    table = Table(
+        *ATTACKED, box=box.SIMPLE_HEAD, pad_edge=False, caption="accuracy in %, worst case within the budgets"
+    )
+    for name, model in models.items():
+        if name not in SIBLINGS:
+            table.add_row(*map(Text, _model(name, model)))
+    return table
+
+
+def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
+    norms = (percent(model["worst_case"][norm]) for norm in ("linf", "l2", "l1", "l0"))
+    gradients = {True: "masked", False: "honest", None: ""}[(model["masking"] or {}).get("masked")]
+    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -65,6 +87,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "cells" in summary:
         lines += ["", _line(*CELLS), _line(*["---"] * len(CELLS))]
         lines += [_line(*map(_plain, _cell(cell))) for cell in summary["cells"]]
+    if "models" in summary:
+        lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
+        lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

@@ -1,0 +1,77 @@
+"""What `robustness` does, in which order: networks, their defended twins and their generated siblings, all attacked."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from flows.configuration import ParameterDiffusion, Robustness, Siblings
+from methods import randomness
+from storage.datasets import Splits
+from storage.formats import count_rows
+from storage.snapshot_set import SnapshotSet
+from tasks.attack import Plan, attack
+from tasks.collect import collect
+from tasks.defend import defend
+from tasks.diagnose import diagnose
+from tasks.fit import fit
+from tasks.pool import Pool
+from tasks.rows import Material
+from tasks.run import Run
+from tasks.sample import sample
+from tasks.subjects import COLLECTED, GENERATED, MEAN, Subject, own_subject
+from tasks.summarise_attacks import summarise_attacks
+from tasks.train import train
+from tasks.tutorial import show
+
+UNDEFENDED = "undefended"
+
+
+def attack_and_compare(
+    study: Robustness, pool: Pool, splits: Splits, run: Run
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
+    base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
+    bases = train(pool, base.apparatus, splits, base.seeds, run)
+    first = Subject(name=UNDEFENDED, seed=base.seeds[0], base=bases[0])
+    single = [first, *defend(pool, base.apparatus, study.defences, splits, first, run), *map(own_subject, study.own)]
+    plan: Plan = [(subject, attempt) for subject in single for attempt in study.attacks]
+    if study.generated is not None:
+        plan = [*plan, *siblings(study.generated, base, bases, pool, splits, run)]
+    files = attack(pool, plan, splits, study.images, study.block, run)
+    diagnoses = diagnose(pool, single, study.budgets.linf, splits, study.masking_images, run)
+    shown = show(pool, study.tutorial, first, run) if study.tutorial else None
+    return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown)
+
+
+def siblings(
+    wanted: Siblings, base: ParameterDiffusion, bases: list[Any], pool: Pool, splits: Splits, run: Run
+) -> Plan:
+    """Generated models, and beside them as many of the collected ones that they were learned from, and their mean."""
+    config, kind = base.generator, base.generator.kind
+    snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
+    material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
+    fits = fit(pool, config, [kind, MEAN], material, base.seeds, bases, run)
+    sampled = sample(pool, config, [kind, MEAN], material, fits, base.samples, run)
+    stored = SnapshotSet.open(snapshots)
+    found: list[Subject] = []
+    for seed, ref in zip(base.seeds, bases, strict=True):
+        sources = {
+            GENERATED: (sampled[seed, kind], count_rows(sampled[seed, kind].path, "rows")),
+            COLLECTED: (snapshots, stored.scalars(seeds=[seed]).num_rows),
+            MEAN: (sampled[seed, MEAN], 1),
+        }
+        for name, (rows, available) in sources.items():
+            for row in chosen(run.seed, name, seed, available, -(-wanted.models // len(base.seeds))):
+                found.append(Subject(name=name, seed=seed, base=ref, rows=rows, row=row, collected=name == COLLECTED))
+    numbered = [
+        dataclasses.replace(each, member=sum(e.name == each.name for e in found[:i])) for i, each in enumerate(found)
+    ]
+    kept = [each for each in numbered if each.member < wanted.models]
+    return [(subject, attempt) for subject in kept for attempt in wanted.attacks]
+
+
+def chosen(run_seed: int, name: str, seed: int, available: int, count: int) -> list[int]:
+    """Which of the available models take part: different ones, decided by the seed alone."""
+    rng = np.random.default_rng(randomness.derive(run_seed, "siblings", name, seed))
+    return sorted(rng.permutation(available)[:count].tolist())

@@ -1,0 +1,72 @@
+"""The child runs of a run in MLflow: one per set of models, or per attack; tens of them, never hundreds."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from storage.tracking_values import metrics
+
+Series = list[tuple[str, float, int]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """kind: what `name` names, as parameter and tag. table: columns of equal length, stored as `table_name`."""
+
+    kind: str
+    name: str
+    values: Series
+    table_name: str
+    table: Mapping[str, Any]
+    tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    for name, numbers in _sets_of_models(summary).items():
+        accuracies = numbers["accuracies"]
+        yield Child(
+            kind="generator",
+            name=name,
+            values=[*metrics(numbers), *(("accuracy", value, step) for step, value in enumerate(accuracies))],
+            table_name="accuracies.json",
+            table={"generator": name, "model": list(range(len(accuracies))), "test_accuracy": accuracies},
+            tags={"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {},
+        )
+    for name, models in _attacks(summary).items():
+        keys = list(dict.fromkeys(key for numbers in models.values() for key in numbers if key != "per_member"))
+        yield Child(
+            kind="attack",
+            name=name,
+            values=[each for model, numbers in models.items() for each in metrics(numbers, f"{model}/")],
+            table_name="models.json",
+            table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
+        )
+
+
+def _attacks(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Per attack, what it did to each of the networks."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for model, told in summary.get("models", {}).items():
+        for attack, numbers in told["attacks"].items():
+            found.setdefault(attack, {})[model] = numbers
+    return found
+
+
+def _sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The originals and each generator's models: distribution, difference to the originals with interval, audit."""
+    found = {"original": summary["original"]} if "original" in summary else {}
+    found |= summary.get("generated", {})
+    sets = {}
+    for name, numbers in found.items():
+        sets[name] = {**numbers, "difference": 0.0}  # the originals', so that one chart holds them all
+        if difference := summary.get("differences", {}).get(name):
+            low, high = difference["ci95"]
+            sets[name] |= {"difference": difference["difference"], "difference_low": low, "difference_high": high}
+        if chosen := summary.get("selection", {}).get(name):
+            sets[name] |= {f"chosen_{key}": chosen[key] for key in ("validation_accuracy", "test_accuracy")}
+        if audit := summary.get("audit", {}).get(name):
+            sets[name]["audit"] = audit
+    for cell in summary.get("cells", []):
+        kept = {"audit": {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}}
+        sets[f"{cell['varied']} {cell['value']}"] = {**cell["generated"], **cell["difference"], **kept}
+    return sets

@@ -1,0 +1,127 @@
+"""Attacking networks: one job per (model, attack, block of samples), its product a table with a row per sample."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from methods import randomness
+from methods.attacks import draws
+from methods.attacks.goals import Goal, Targeted, Untargeted, random_targets
+from methods.attacks.measuring import Measured, measure
+from methods.evaluation.boundary import pixels
+from methods.progress import OnStep
+from storage.attack_rows import publish_attack_rows
+from storage.datasets import Splits
+from storage.files import Ref
+from tasks.attempts import Attempt
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run, digest
+from tasks.stage import stage
+from tasks.subjects import Subject, classifier
+
+PICTURED = 3
+"""Samples whose adversarial images are kept for the galleries."""
+TARGETS = 1
+"""The stream of random numbers that targets come from."""
+
+Plan = Sequence[tuple[Subject, Attempt]]
+
+
+@stage
+def attack(pool: Pool, plan: Plan, splits: Splits, images: int, block: int, run: Run) -> list[Ref]:
+    """Tables of attacked samples: the same `images` test images for everyone, in blocks of at most `block`."""
+    samples = chosen_samples(len(splits.test.labels), images)
+    jobs = []
+    for subject, attempt in plan:
+        for start in range(0, len(samples), block):
+            part = samples[start : start + block]
+            decided = (subject.name, subject.member, subject.key, attempt, splits.digest, part, run.seed)
+            member = f" {subject.member}" if subject.member else ""
+            jobs.append(
+                Job(
+                    work=attack_block,
+                    arguments=(subject, attempt, part, max(0, PICTURED - start), run.seed),
+                    target=run.product("attacks", ".parquet", *decided),
+                    label=f"{subject.name}{member} {attempt.name} from {start}",
+                )
+            )
+    return pool.carry_out("attack", jobs)
+
+
+def chosen_samples(available: int, count: int) -> list[int]:
+    """Indices of test images, evenly spread; all of them where there are fewer."""
+    return np.linspace(0, available - 1, min(count, available)).round().astype(int).tolist()
+
+
+def attack_block(
+    laboratory: Laboratory,
+    subject: Subject,
+    attempt: Attempt,
+    samples: list[int],
+    pictured: int,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    x, labels, seeds = batch(laboratory, samples, run_seed)
+    goal = goal_of(attempt, labels, len(laboratory.splits.classes), seeds)
+    measured = measure(
+        attempt.attack,
+        classifier(laboratory, subject),
+        x,
+        goal,
+        seeds=seeds,
+        on_step=lambda _, done, total: on_step(attempt.name, done, total),
+    )
+    publish_attack_rows(target, columns(subject, attempt, samples, x, goal, measured, pictured))
+
+
+def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tuple[Tensor, Tensor, Int[Tensor, "n"]]:
+    """Images in [0, 1], labels, and a seed for each sample that depends on its index alone."""
+    index = torch.tensor(samples, device=laboratory.device)
+    x = pixels(laboratory.test.images[index])
+    return x, laboratory.test.labels[index], index + randomness.derive(run_seed, "attack")
+
+
+def goal_of(attempt: Attempt, labels: Int[Tensor, "n"], classes: int, seeds: Int[Tensor, "n"]) -> Goal:
+    if not attempt.targeted:
+        return Untargeted(labels)
+    return Targeted(labels, random_targets(labels, classes, draws.uniform(seeds, TARGETS, shape=())))
+
+
+def columns(
+    subject: Subject,
+    attempt: Attempt,
+    samples: Sequence[int],
+    x: Tensor,
+    goal: Goal,
+    measured: Measured,
+    pictured: int,
+) -> dict[str, Any]:
+    n, images = len(samples), measured.images.float().cpu().numpy()
+    target = goal.classes.cpu().numpy() if isinstance(goal, Targeted) else np.full(n, -1)
+    return {
+        "model": [subject.name] * n,
+        "member": np.full(n, subject.member, np.int32),
+        "attack": [attempt.name] * n,
+        "parameters": [digest(attempt)[:16]] * n,
+        "sample": np.array(samples, np.int64),
+        "image_sha256": [hashlib.sha256(image.tobytes()).hexdigest() for image in x.float().cpu().numpy()],
+        "label": goal.labels.cpu().numpy().astype(np.int32),
+        "target": target.astype(np.int32),
+        "picture": [image.tobytes() if place < pictured else None for place, image in enumerate(images)],
+        "seconds": np.full(n, measured.seconds / max(n, 1)),
+        "clean_prediction": measured.clean_prediction.cpu().numpy().astype(np.int32),
+        "prediction": measured.prediction.cpu().numpy().astype(np.int32),
+        **{
+            name: getattr(measured, name).cpu().numpy()
+            for name in ("success", "l0", "l1", "l2", "linf", "forwards", "backwards")
+        },
+    }

@@ -1,0 +1,52 @@
+"""Diagnosing gradient masking: one job per network, its product a JSON file."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from methods.attacks.masking import diagnose as diagnose_masking
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_json
+from tasks.attack import batch, chosen_samples
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+from tasks.subjects import Subject, classifier
+
+
+@stage
+def diagnose(
+    pool: Pool, subjects: Sequence[Subject], epsilon: float, splits: Splits, images: int | None, run: Run
+) -> dict[str, Ref]:
+    """By name of the network; nothing where no images are to be spent on it. epsilon: budget in L∞."""
+    if images is None:
+        return {}
+    samples = chosen_samples(len(splits.test.labels), images)
+    jobs = [
+        Job(
+            work=diagnose_one,
+            arguments=(subject, epsilon, samples, run.seed),
+            target=run.product("masking", ".json", subject.key, epsilon, splits.digest, samples, run.seed),
+            label=subject.name,
+        )
+        for subject in subjects
+    ]
+    refs = pool.carry_out("diagnose", jobs)
+    return {subject.name: ref for subject, ref in zip(subjects, refs, strict=True)}
+
+
+def diagnose_one(
+    laboratory: Laboratory,
+    subject: Subject,
+    epsilon: float,
+    samples: list[int],
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    x, labels, seeds = batch(laboratory, samples, run_seed)
+    found = diagnose_masking(classifier(laboratory, subject), x, labels, seeds=seeds, epsilon=epsilon, on_step=on_step)
+    publish_json(target, dataclasses.asdict(found))

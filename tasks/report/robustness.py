@@ -1,0 +1,112 @@
+"""The chapter of a robustness study: a leaderboard, what each attack does to each network, and who only hides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from methods.evaluation.distribution import difference
+from tasks.report import robustness_figures
+from tasks.report.chapter import Plot
+from tasks.report.words import duration, interval, percent, signed
+from tasks.subjects import SIBLINGS
+
+NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
+
+
+def networks(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The networks that all attacks were run on; siblings have a table of their own."""
+    return {name: model for name, model in summary.get("models", {}).items() if name not in SIBLINGS}
+
+
+def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    found = []
+    if details.get("distances"):
+        caption = (
+            "Share of images that are still classified correctly when every adversarial image up to the distance ε "
+            "counts, from one run of the attack that looks for the nearest one. Dotted: the budget of the worst case."
+        )
+        figure = robustness_figures.curves(details["distances"], summary["budgets"])
+        found.append(Plot(name="curves", title="Robust accuracy over ε", caption=caption, figure=figure))
+    if "generated" in summary.get("models", {}):
+        caption = "Robust accuracy of each model: generated, collected (what it was learned from), and their mean."
+        figure = robustness_figures.siblings({name: summary["models"][name] for name in SIBLINGS})
+        found.append(Plot(name="siblings", title="Are generated models as robust?", caption=caption, figure=figure))
+    for name, story in details.get("tutorial", {}).get("stories", {}).items():
+        caption = (
+            f"Original, what {len(story['lines'])} looks at a plain gradient descent end with, and 50 × the difference."
+        )
+        figure = robustness_figures.tutorial(story)
+        found.append(Plot(name=f"tutorial_{name}", title=f"Tutorial, {name}", caption=caption, figure=figure))
+    for name in networks(summary):
+        attacked = [each for each in details.get("pictures", {}).get("attacked", []) if each["model"] == name]
+        if attacked:
+            caption = (
+                "For each sample the original, the adversarial image, and their difference, enlarged until its largest "
+                "value is visible. Below: the label, and what the network says; grey where the attack failed."
+            )
+            figure = robustness_figures.gallery(details["pictures"], attacked)
+            found.append(
+                Plot(name=f"gallery_{name}", title=f"Adversarial images, {name}", caption=caption, figure=figure)
+            )
+    return found
+
+
+def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    models = summary.get("models", {})
+    ranked = sorted(networks(summary).items(), key=lambda item: -item[1]["worst_case_accuracy"])
+    return {
+        "leaderboard": [_leader(name, model) for name, model in ranked],
+        "budgets": {NORMS[norm]: f"{budget:g}" for norm, budget in summary.get("budgets", {}).items()},
+        "attacks": {name: [_attack(*each) for each in model["attacks"].items()] for name, model in ranked},
+        "masking": {name: _masking(model["masking"]) for name, model in ranked if model.get("masking")},
+        "siblings": _siblings({name: models[name] for name in SIBLINGS if name in models}),
+    }
+
+
+def _leader(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
+    masking = model.get("masking") or {}
+    return {
+        "name": name,
+        "clean": percent(model["clean_accuracy"]),
+        "worst": percent(model["worst_case_accuracy"]),
+        "norms": [percent(model["worst_case"][norm]) for norm in NORMS],
+        "masked": masking.get("masked"),
+        "verdict": masking.get("verdict", ""),
+    }
+
+
+def _attack(name: str, attack: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "success": percent(attack["success"]),
+        "robust": percent(attack["robust_accuracy"]),
+        "within": percent(attack["robust_accuracy_within_budgets"]),
+        "distances": [_distance(attack[f"mean_{norm}"]) for norm in NORMS],
+        "backwards": f"{attack['backwards']:.0f}",
+        "forwards": f"{attack['forwards']:.0f}",
+        "seconds": duration(attack["seconds"]),
+    }
+
+
+def _distance(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _masking(masking: Mapping[str, Any]) -> dict[str, Any]:
+    numbers = {name: value for name, value in masking.items() if isinstance(value, float)}
+    return {"verdict": masking["verdict"], "masked": masking["masked"], "numbers": numbers}
+
+
+def _siblings(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row per attack: every sibling's mean, and generated minus collected with its interval."""
+    if "generated" not in models:
+        return []
+    rows = []
+    for attack in models["generated"]["attacks"]:
+        means = {name: model["attacks"][attack]["robust_accuracy"] for name, model in models.items()}
+        each = [models[name]["attacks"][attack].get("per_member", {}).get("accuracies") for name in SIBLINGS[:2]]
+        row = {"name": attack, **{name: percent(mean) for name, mean in means.items()}, "gap": "", "ends": ""}
+        if all(each):
+            gap = difference(*each)
+            row |= {"gap": signed(gap["difference"]), "ends": interval(gap["ci95"], signed)}
+        rows.append(row)
+    return rows

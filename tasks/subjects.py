@@ -1,0 +1,165 @@
+"""The networks under attack, each a value that any worker can turn into a classifier."""
+
+import dataclasses
+import functools
+import importlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from methods.errors import BadSetting
+from methods.evaluation.boundary import pixels
+from models import with_normalisation
+from storage.files import Ref, sha256, verify_ref
+from storage.formats import read_rows, read_tensors
+from storage.snapshot_set import SnapshotSet
+from tasks.evaluate import originals
+from tasks.laboratory import Laboratory
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+TORCHVISION = "torchvision:"
+GENERATED, COLLECTED, MEAN = SIBLINGS = ("generated", "collected", "mean")
+"""Models of one network that differ in some parameters; only some attacks are run on them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OwnNetwork:
+    """A user's classifier.
+
+    network: `module:function`, a function without arguments that returns an `nn.Module` for float images in [0, 1]
+    (importable from where weightsmith is started); or `torchvision:NAME`, which is given ImageNet's normalisation.
+    weights: safetensors, or a state dict saved by torch; null where the function loads them itself.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    name: str
+    network: str
+    weights: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One network under attack: `member` tells those of the same name apart.
+
+    base: weights of the study's network. rows, row: a matrix of generated or collected parameters, and which of its
+    rows is written over them. own: a user's network, in place of the study's; weights_sha256 is that of its file.
+    """
+
+    name: str
+    member: int = 0
+    seed: int = 0
+    base: Ref | None = None
+    rows: Ref | None = None
+    row: int = 0
+    collected: bool = False
+    own: OwnNetwork | None = None
+    weights_sha256: str = ""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What decides its answers, wherever its files lie."""
+        hashes = [ref and ref.sha256 for ref in (self.base, self.rows)]
+        return (*hashes, self.row, self.seed, self.own and (self.own.network, self.weights_sha256))
+
+
+def own_subject(own: OwnNetwork) -> Subject:
+    """Raises `BadSetting` where its weights are not to be found."""
+    if own.weights is None:
+        return Subject(name=own.name, own=own)
+    if not Path(own.weights).is_file():
+        raise BadSetting(problem=f"no file {own.weights} with weights of {own.name}", remedy="give its path in weights")
+    return Subject(name=own.name, own=own, weights_sha256=sha256(own.weights))
+
+
+@functools.lru_cache(maxsize=2)
+def classifier(laboratory: Laboratory, subject: Subject) -> nn.Module:
+    """In eval mode, on the laboratory's device, its parameters frozen. The last ones are kept: blocks follow blocks."""
+    if subject.own is not None:
+        network = _load(subject.own).to(laboratory.device)
+    else:
+        network = laboratory.network(subject.seed, subject.base)
+    if subject.rows is not None:
+        row = _row(subject).to(laboratory.device)
+        written = {name: value[0] for name, value in laboratory.layout.restore(row).items()}
+        network.load_state_dict(network.state_dict() | written)
+    network.eval().requires_grad_(False)
+    _check_classes(laboratory, subject, network)
+    return network
+
+
+def _row(subject: Subject) -> torch.Tensor:
+    assert subject.rows is not None
+    verify_ref(subject.rows)
+    if subject.collected:
+        return originals(SnapshotSet.open(subject.rows), subject.seed, subject.row, subject.row + 1)
+    return read_rows(subject.rows.path, "rows", subject.row, subject.row + 1)
+
+
+def _load(own: OwnNetwork) -> nn.Module:
+    if own.network.startswith(TORCHVISION):
+        from torchvision.models import get_model
+
+        network = with_normalisation(get_model(own.network.removeprefix(TORCHVISION), weights=None), *IMAGENET)
+    else:
+        network = _imported(own)
+    if own.weights is not None:
+        load_weights(network, own.weights, own.network)
+    return network
+
+
+def load_weights(network: nn.Module, path: str, name: str) -> None:
+    """From safetensors or a state dict saved by torch. Raises `BadSetting` where they are not those of `network`."""
+    state = _state(Path(path))
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadSetting(
+            problem=f"{path} does not fit {name}: {error}", remedy="give weights of this network"
+        ) from error
+
+
+def _imported(own: OwnNetwork) -> nn.Module:
+    module, _, function = own.network.partition(":")
+    try:
+        network = getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise BadSetting(
+            problem=f"the network {own.network!r} of {own.name} cannot be made: {error}",
+            remedy="give module:function, importable from here, the function without arguments; or torchvision:NAME",
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise BadSetting(problem=f"{own.network} returned {type(network).__name__}", remedy="return an nn.Module")
+    return network
+
+
+def _state(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise BadSetting(problem=f"there is no file {path}", remedy="give the path of the network's weights")
+    if path.suffix == ".safetensors":
+        return read_tensors(path)[0]
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the pickle makes it raise
+        raise BadSetting(
+            problem=f"{path} is no state dict of tensors: {error}", remedy="save it with torch.save(net.state_dict())"
+        ) from error
+
+
+def _check_classes(laboratory: Laboratory, subject: Subject, network: nn.Module) -> None:
+    images, classes = laboratory.test.images[:2], len(laboratory.splits.classes)
+    try:
+        with torch.no_grad():
+            logits = network(pixels(images))
+    except (RuntimeError, ValueError) as error:
+        raise BadSetting(
+            problem=f"{subject.name} cannot take {tuple(images.shape[1:])} images of {laboratory.splits.name}: {error}",
+            remedy="choose data of the size that it was made for (data.size)",
+        ) from error
+    if logits.ndim != 2 or logits.shape[1] < classes:
+        raise BadSetting(
+            problem=f"{subject.name} returns {tuple(logits.shape)} for 2 images of {classes} classes",
+            remedy="give a classifier that returns one logit per class",
+        )

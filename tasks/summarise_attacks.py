@@ -1,0 +1,83 @@
+"""From the tables of attacked samples to `summary.json` and `details.json`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import read_json
+from tasks.attempts import Attempt
+from tasks.robust import Budgets, attacked_models, distances, pictures
+from tasks.summarise import data_facts
+
+
+def summarise_attacks(
+    files: Sequence[Ref],
+    diagnoses: Mapping[str, Ref],
+    attempts: Sequence[Attempt],
+    budgets: Budgets,
+    splits: Splits,
+    tutorial: Ref | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    models = attacked_models(files, budgets)
+    for name, model in models.items():
+        model["masking"] = read_json(diagnoses[name].path) if name in diagnoses else None
+    nearest = {attempt.name: attempt.norm for attempt in attempts if attempt.norm and not attempt.targeted}
+    references = {f"block {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
+    summary = {
+        "verdict": verdict(models),
+        "models": models,
+        "budgets": dataclasses.asdict(budgets),
+        "data": data_facts(splits),
+    }
+    details: dict[str, Any] = {
+        "distances": distances(files, nearest),
+        "pictures": pictures(files, splits),
+        "references": references,
+    }
+    if tutorial is not None:
+        details["tutorial"] = read_json(tutorial.path)
+        summary["tutorial"] = _without_pictures(details["tutorial"])
+    return summary, details
+
+
+def _without_pictures(told: Mapping[str, Any]) -> dict[str, Any]:
+    stories = {
+        name: {key: value for key, value in story.items() if key not in ("pictures", "shape")}
+        for name, story in told["stories"].items()
+    }
+    return {**told, "stories": stories}
+
+
+def verdict(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Who holds out best, who only hides, and whether generated models are as robust as collected ones."""
+    diagnosed = {name: model for name, model in models.items() if model["masking"]}
+    ranked = sorted(diagnosed or models, key=lambda name: -models[name]["worst_case_accuracy"])
+    best = ranked[0]
+    text = f"Under all attacks within the budgets {best} keeps {_percent(models[best]['worst_case_accuracy'])}"
+    if len(ranked) > 1:
+        text += " of the images, " + ", ".join(
+            f"{name} {_percent(models[name]['worst_case_accuracy'])}" for name in ranked[1:]
+        )
+    masked = [
+        f"{name} (broken by {told['masking']['broken_by']})"
+        for name, told in diagnosed.items()
+        if told["masking"]["masked"]
+    ]
+    if masked:
+        text += f"; {' and '.join(masked)} only {'hides its' if len(masked) == 1 else 'hide their'} gradients"
+    if "generated" in models and "collected" in models:
+        left = {
+            name: [each["robust_accuracy"] for each in models[name]["attacks"].values()]
+            for name in ("generated", "collected")
+        }
+        gap = sum(left["generated"]) / len(left["generated"]) - sum(left["collected"]) / len(left["collected"])
+        text += (
+            f"; generated models keep {abs(100 * gap):.1f} points {'more' if gap >= 0 else 'less'} than collected ones"
+        )
+    return text + "."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
