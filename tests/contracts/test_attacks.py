@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from methods.attacks.ddn import Ddn
 from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
@@ -20,6 +21,7 @@ ATTACKS = {
     "pgd_linf": Pgd(epsilon=0.15, steps=10, restarts=2),
     "pgd_l2": Pgd(norm="l2", epsilon=1.5, steps=10),
     "pgd_l1": Pgd(norm="l1", epsilon=12.0, steps=10),
+    "ddn_l2": Ddn(steps=20),
     "ead_en": ElasticNet(searches=3, steps=20, step_size=0.05, constant=0.1),
     "ead_l1": ElasticNet(rule="l1", searches=3, steps=20, step_size=0.05, constant=0.1, momentum=False),
     "plain_gradient": PlainGradient(epsilon=0.15, step_size=2.0, targeted_step_size=0.2, targeted_steps=30),
