@@ -99,17 +99,18 @@ def _best_product(
 ) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, "n"]]:
     """The free pair with the largest product of its two sums, both positive, and whether there is one.
 
-    Putting a value that is larger in both in place of one of the pair raises both sums. So of the best pair neither
-    is surpassed by two others, for one of them would be free to take its place: few values are left to be paired.
+    Putting a value that is as large in both in place of one of the pair lowers neither sum. So there is a best pair of
+    which neither has two others as large in both, for one of them would be free to take its place: few are left to be
+    paired. Of equals the first is taken, so that no companion in the batch decides.
     """
-    rise, order = rise.masked_fill(~free, float("-inf")).sort(1, descending=True)
+    lowest = torch.full_like(rise[:, :1], float("-inf"))
+    rise, order = rise.masked_fill(~free, float("-inf")).sort(dim=1, descending=True, stable=True)
     fall = fall.masked_fill(~free, float("-inf")).gather(1, order)
-    first = fall.cummax(1).values
-    before = torch.cat([torch.full_like(first[:, :1], float("-inf")), first[:, :-1]], 1)
+    before = torch.cat([lowest, fall.cummax(1).values[:, :-1]], 1)
     second = torch.minimum(fall, before).cummax(1).values  # of all up to here, the second largest
-    left = (fall >= second) & rise.isfinite()
+    left = fall > torch.cat([lowest, second[:, :-1]], 1)
     count = max(2, int(left.sum(1).max())) if len(left) else 2
-    places = left.to(rise.dtype).topk(count, dim=1).indices
+    places = (~left).byte().argsort(dim=1, stable=True)[:, :count]
     rise, fall = (values.masked_fill(~left, float("-inf")).gather(1, places) for values in (rise, fall))
     best = torch.zeros_like(rise[:, 0])
     pair = places[:, :2].clone()

@@ -1,7 +1,7 @@
 """The last step of a smallest perturbation: how much of it can be left out."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from methods.attacks.attack import Classifier, Images, narrow, per_sample

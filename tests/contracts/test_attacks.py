@@ -7,6 +7,7 @@ import torch
 
 from methods.attacks.apgd import Apgd
 from methods.attacks.autoattack import AutoAttack
+from methods.attacks.ddn import Ddn
 from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
@@ -33,6 +34,7 @@ ATTACKS = {
     "square_linf": Square(epsilon=0.25, queries=40),
     "noise_linf": RandomNoise(epsilon=0.9, tries=20),
     "spatial_grid": Spatial(degrees=60.0, shift=0.2, rotations=5, shifts=3),
+    "ddn_l2": Ddn(steps=20),
     "ead_en": ElasticNet(searches=3, steps=20, step_size=0.05, constant=0.1),
     "ead_l1": ElasticNet(rule="l1", searches=3, steps=20, step_size=0.05, constant=0.1, momentum=False),
     "plain_gradient": PlainGradient(epsilon=0.15, step_size=2.0, targeted_step_size=0.2, targeted_steps=30),

@@ -79,14 +79,14 @@ def test_confidence_is_reached_by_the_returned_image(momentum):
 
 
 def test_each_rule_is_best_by_its_own_distance_and_beta_makes_sparse():
-    images, labels = unseen(40)
+    images, labels = unseen(24)
     beta = 0.05
     elastic, l1, plain = (
-        measure(attack, trained(), images, Untargeted(labels), seeds=torch.arange(40))
+        measure(attack, trained(), images, Untargeted(labels), seeds=torch.arange(24))
         for attack in (
-            ElasticNet(beta=beta, searches=7),
-            ElasticNet(beta=beta, searches=7, rule="l1"),
-            ElasticNet(beta=0.0, searches=7),
+            ElasticNet(beta=beta, searches=5),
+            ElasticNet(beta=beta, searches=5, rule="l1"),
+            ElasticNet(beta=0.0, searches=5),
         )
     )
     assert elastic.success.all()

@@ -7,7 +7,7 @@ import torch
 from torch.autograd.functional import jacobian
 
 from methods.attacks.goals import Targeted, Untargeted, random_targets
-from methods.attacks.jsma import Jsma
+from methods.attacks.jsma import Jsma, _best_product
 from methods.attacks.measuring import measure
 from tests.methods.attacks.victims import Linear, grey, linear, trained, unseen
 
@@ -64,6 +64,26 @@ def test_batch_is_the_definition_pixel_by_pixel(output, theta):
     )
     assert (expected != images).any()
     assert torch.equal(found, expected)
+
+
+def test_the_best_product_is_that_of_all_pairs_with_many_equal_slopes():
+    draw = torch.Generator().manual_seed(0)
+    rise, fall = (torch.randint(-6, 7, (400, 12), generator=draw).double() for _ in range(2))
+    fall[:200] = (-rise + fall / 3)[:200].round()  # where one rises the other does not fall: many are left to be paired
+    free = torch.rand(400, 12, generator=draw) < 0.7
+    pair, salient = _best_product(rise, fall, free)
+    sums = [slope[:, :, None] + slope[:, None, :] for slope in (rise, fall)]
+    allowed = free[:, :, None] & free[:, None, :] & ~torch.eye(12, dtype=torch.bool) & (sums[0] > 0) & (sums[1] > 0)
+    best = torch.where(allowed, sums[0] * sums[1], 0).flatten(1).max(1).values
+    rows = torch.arange(400)
+    assert torch.equal(salient, best > 0)
+    assert 50 < salient.sum() < 400
+    chosen = torch.where(allowed, sums[0] * sums[1], 0)[rows, pair[:, 0], pair[:, 1]]
+    assert torch.equal(chosen[salient], best[salient])
+    for part in rows.split(7):
+        assert torch.equal(
+            _best_product(rise[part], fall[part], free[part])[0][salient[part]], pair[part][salient[part]]
+        )
 
 
 def test_untargeted_goes_for_the_runner_up_of_the_clean_image():
@@ -135,18 +155,16 @@ def test_a_network_that_is_too_sure_hides_from_the_softmax_alone():
     assert reached["pair"].success.any()
 
 
-def test_a_planted_example_is_found():
-    """Two corner values, out of 48 of colour, that decide everything; the runner-up's gradient points to them."""
+@pytest.mark.parametrize("output", ["f", "z", "pair"])
+def test_a_planted_example_is_found(output):
+    """Two values of 48, of one pixel's three colours and another's, that decide everything; one step must do."""
     weight = torch.zeros(3, 48, dtype=torch.float64)
-    weight[1, [0, 47]] = 1.0
-    model = Linear(weight, torch.tensor([0.9, 0.0, -5.0])).double().eval()
-    images = torch.full((4, 3, 4, 4), 0.2, dtype=torch.float64)
-    for output in ("f", "z", "pair"):
-        weight[0, 5] = 1e-3  # so that something falls for "z"
-        weight[0, [0, 47]] = -0.1
-        found = measure(
-            Jsma(output=output, gamma=2 / 48), model, images, Untargeted(torch.zeros(4).long()), seeds=torch.arange(4)
-        )
-        assert found.success.all()
-        assert (found.l0 == 2).all()
-        assert (found.backwards == (2 if output == "z" else 1)).all()
+    weight[1, [0, 47]], weight[0, [0, 47]] = 1.0, -0.1
+    model = Linear(weight, torch.tensor([0.9, 0.0, -5.0])).eval()
+    images, labels = torch.full((4, 3, 4, 4), 0.2, dtype=torch.float64), torch.zeros(4, dtype=torch.int64)
+    attack = Jsma(output=output, gamma=2 / 48)
+    found = measure(attack, model, images, Untargeted(labels), seeds=torch.arange(4))
+    assert found.success.all()
+    assert torch.equal(found.images.flatten(1)[:, [0, 47]], torch.ones(4, 2, dtype=torch.float64))
+    assert ((found.images != images).flatten(1).sum(1) == 2).all()
+    assert (found.backwards == (2 if output == "z" else 1)).all()
