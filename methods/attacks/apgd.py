@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -135,22 +134,22 @@ class _Path:
 
 def _checkpoints(steps: int) -> dict[int, int]:
     """The steps at which η may be halved, ⌈p_j·N⌉ (section 3.2), each with the moves since the one before."""
-    found, last, p, q = {}, 0, 0.0, 0.22
-    while q < 1 and math.ceil(q * steps) < steps:
-        step = math.ceil(q * steps)
+    found, last, p, q = {}, 0, 0, 22  # in hundredths, so that nothing is rounded
+    while q < 100 and (step := -(-q * steps // 100)) < steps:
         if step > last:
             found[step], last = step - last, step
-        p, q = q, q + max(q - p - 0.03, 0.06)
+        p, q = q, q + max(q - p - 3, 6)
     return found
 
 
 def dlr(logits: Logits, source: Int[Tensor, "n"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
     """How far the target is behind the source, in units that neither a shift nor a scale of the logits changes.
 
-    The unit is the distance from the largest to the mean of third and fourth; two classes leave only the logits' own.
+    The unit is the distance from the largest to the mean of third and fourth; fewer than four classes leave only the
+    logits' own.
     """
     behind = of_class(logits, source) - of_class(logits, target)
-    if logits.shape[1] < 3:
+    if logits.shape[1] < 4:
         return behind
     ranked = logits.sort(1, descending=True).values
     return behind / (ranked[:, 0] - ranked[:, 2:4].mean(1)).clamp_min(TINY)
