@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from methods.attacks.apgd import Apgd, _checkpoints, _Path, dlr
+from methods.attacks.apgd import Apgd, dlr
+from methods.attacks.apgd_path import Path, checkpoints_of
 from methods.attacks.goals import Untargeted
 from methods.attacks.measuring import measure
 from methods.attacks.pgd import Pgd
@@ -21,17 +22,17 @@ def test_a_linear_classifier_falls_exactly_from_its_distance_on(norm, loss, clas
             assert found.success.item() == falls, share
 
 
-def test_checkpoints_are_those_of_the_paper():
+def testcheckpoints_of_are_those_of_the_paper():
     """p = 0, .22, .41, .57, .70, .80, .87, .93, .99."""
-    assert list(_checkpoints(100)) == [22, 41, 57, 70, 80, 87, 93, 99]
-    assert list(_checkpoints(100).values()) == [22, 19, 16, 13, 10, 7, 6, 6]
-    assert list(_checkpoints(3)) == [1, 2]
+    assert list(checkpoints_of(100)) == [22, 41, 57, 70, 80, 87, 93, 99]
+    assert list(checkpoints_of(100).values()) == [22, 19, 16, 13, 10, 7, 6, 6]
+    assert list(checkpoints_of(3)) == [1, 2]
 
 
 def test_the_step_is_halved_for_a_sample_that_improves_too_seldom_or_is_stuck():
     """Three samples, four moves each: one always improves, one twice, one did so and then rests on its best."""
     z = torch.zeros(3, 1, 1, 1)
-    path = _Path.begin(z, 1.0)
+    path = Path.begin(z, 1.0)
     for step, values in enumerate([[9, 5, 5], [8, 6, 4], [7, 4, 3], [6, 5, 2], [5, 3, 1]]):
         path.z = z + step
         path.look(torch.tensor(values).float(), z - step)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from methods.defences.adversarial_training import AdversarialTraining
 from methods.defences.distillation import Distillation
-from methods.defences.supervised import Schedule, Trained, Undefended
+from methods.defences.supervised import Schedule, Trained
+from methods.defences.undefended import Undefended
 from tests.methods.attacks.victims import digits
 
 SCHEDULE = Schedule(epochs=25, learning_rate=3e-3, batch_size=60)

@@ -10,7 +10,8 @@ from methods.attacks.measuring import measure
 from methods.attacks.pgd import Pgd
 from methods.defences.adversarial_training import AdversarialTraining
 from methods.defences.distillation import Distillation
-from methods.defences.supervised import Defence, Schedule, Undefended, train
+from methods.defences.supervised import Defence, Schedule, train
+from methods.defences.undefended import Undefended
 from methods.errors import Diverged
 from tests.methods.attacks.victims import trained, unseen
 from tests.methods.defences.defended import DEFENCES, SCHEDULE, build, defended, mixed, same, unseen_by_all
