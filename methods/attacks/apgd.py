@@ -2,22 +2,22 @@
 
 import dataclasses
 import functools
-import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from methods.attacks.apgd_path import Path, checkpoints_of
 from methods.attacks.attack import Classifier, Images, Logits, gradient, per_sample
 from methods.attacks.balls import BALLS, TINY
 from methods.attacks.goals import Goal, Targeted, Untargeted, of_class
 from methods.attacks.pending import Pending
 from methods.progress import OnStep, silent
 
-MOMENTUM, RISING = 0.75, 0.75
-"""α, the share of the new step in a move, and ρ, the share of moves that must improve the loss (section 3)."""
+MOMENTUM = 0.75
+"""α: the share of the new step in a move."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,9 @@ class Apgd:
         return pending.found
 
     def _attempt(self, pending: Pending, attempt: int, source: Int[Tensor, "m"], target: Int[Tensor, "m"]) -> None:
-        ball, checkpoints = BALLS[self.norm], _checkpoints(self.steps)
+        ball, checkpoints = BALLS[self.norm], checkpoints_of(self.steps)
         z = ball.random(pending.seeds, attempt, pending.x, self.epsilon)
-        path = _Path.begin(z, 2 * self.epsilon)
+        path = Path.begin(z, 2 * self.epsilon)
         for step in range(self.steps):
             objective = functools.partial(dlr, source=source, target=target) if self.loss == "t" else pending.goal.loss
             logits, values, slope = gradient(pending.model, path.z, objective)
@@ -86,71 +86,14 @@ class Apgd:
             pending.settle(pending.goal.reached(pending.model(path.z)), path.z)
 
 
-@dataclasses.dataclass(slots=True)
-class _Path:
-    """Where each sample is (z, with loss and slope there), was before, and was best; and the size of its steps, η."""
-
-    z: Images
-    before: Images
-    value: Float[Tensor, "m"]
-    slope: Images
-    best: Images
-    best_value: Float[Tensor, "m"]
-    best_slope: Images
-    size: Float[Tensor, "m"]
-    improved: Float[Tensor, "m"]
-    """Moves since the last checkpoint that lowered the loss."""
-    halved: Bool[Tensor, "m"]
-    """Whether the last checkpoint halved η, and with what best value it was left."""
-    checked_value: Float[Tensor, "m"]
-
-    @classmethod
-    def begin(cls, z: Images, size: float) -> "_Path":
-        none = torch.full_like(z[:, 0, 0, 0], float("inf"))
-        zero = torch.zeros_like(none)
-        return cls(z, z, none, z, z, none, z, zero + size, zero, zero > 0, none)
-
-    def part(self, keep: Tensor) -> "_Path":
-        return _Path(*(getattr(self, field.name)[keep] for field in dataclasses.fields(self)))
-
-    def look(self, value: Float[Tensor, "m"], slope: Images) -> None:
-        """Takes note of the loss and slope at z."""
-        self.improved = self.improved + (value < self.value) * self.value.isfinite()
-        self.value, self.slope = value, slope
-        better = value < self.best_value
-        self.best_value = torch.where(better, value, self.best_value)
-        self.best = torch.where(per_sample(better), self.z, self.best)
-        self.best_slope = torch.where(per_sample(better), slope, self.best_slope)
-
-    def check(self, moves: int) -> None:
-        """At a checkpoint, after so many moves since the last: halves η and goes back to the best, where due."""
-        stuck = ~self.halved & (self.best_value == self.checked_value)
-        due = (self.improved < RISING * moves) | stuck
-        self.z = torch.where(per_sample(due), self.best, self.z)
-        self.slope = torch.where(per_sample(due), self.best_slope, self.slope)
-        self.value = torch.where(due, self.best_value, self.value)
-        self.size = torch.where(due, self.size / 2, self.size)
-        self.halved, self.checked_value, self.improved = due, self.best_value, torch.zeros_like(self.improved)
-
-
-def _checkpoints(steps: int) -> dict[int, int]:
-    """The steps at which η may be halved, ⌈p_j·N⌉ (section 3.2), each with the moves since the one before."""
-    found, last, p, q = {}, 0, 0.0, 0.22
-    while q < 1 and math.ceil(q * steps) < steps:
-        step = math.ceil(q * steps)
-        if step > last:
-            found[step], last = step - last, step
-        p, q = q, q + max(q - p - 0.03, 0.06)
-    return found
-
-
 def dlr(logits: Logits, source: Int[Tensor, "n"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
     """How far the target is behind the source, in units that neither a shift nor a scale of the logits changes.
 
-    The unit is the distance from the largest to the mean of third and fourth; two classes leave only the logits' own.
+    The unit is the distance from the largest to the mean of third and fourth; fewer than four classes leave only the
+    logits' own.
     """
     behind = of_class(logits, source) - of_class(logits, target)
-    if logits.shape[1] < 3:
+    if logits.shape[1] < 4:
         return behind
     ranked = logits.sort(1, descending=True).values
     return behind / (ranked[:, 0] - ranked[:, 2:4].mean(1)).clamp_min(TINY)

@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from annotated_types import Ge, Gt
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from methods import randomness
 from methods.evaluation.boundary import pixels
@@ -61,34 +60,6 @@ class Defence(Protocol):
     ) -> Trained:
         """Raises `Diverged`."""
         ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Undefended:
-    """Plain training, which every defence is compared with."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    kind: Literal["undefended"] = "undefended"
-    schedule: Schedule
-
-    @property
-    def name(self) -> str:
-        return self.kind
-
-    def __call__(
-        self,
-        build: Build,
-        images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
-        *,
-        augment: Augment,
-        seed: int,
-        on_step: OnStep = silent,
-    ) -> Trained:
-        network, plain = build(seed), lambda network, x, y, _: cross_entropy(network(x), y)
-        curve = train(network, images, labels, plain, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
 
 
 def train(
