@@ -5,6 +5,9 @@ import copy
 import pytest
 import torch
 
+from methods.attacks.carlini_wagner.l0 import CarliniWagnerL0
+from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2
+from methods.attacks.carlini_wagner.linf import CarliniWagnerLinf
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Targeted, Untargeted, random_targets
 from methods.attacks.measuring import measure, predict
@@ -17,6 +20,9 @@ ATTACKS = {
     "pgd_linf": Pgd(epsilon=0.15, steps=10, restarts=2),
     "pgd_l2": Pgd(norm="l2", epsilon=1.5, steps=10),
     "pgd_l1": Pgd(norm="l1", epsilon=12.0, steps=10),
+    "cw_l2": CarliniWagnerL2(steps=30, search_steps=4),
+    "cw_l0": CarliniWagnerL0(steps=30, c_steps=2, share=0.5),
+    "cw_linf": CarliniWagnerLinf(steps=30, c_steps=2),
 }
 """Strong enough here to break most samples, and short enough for a test."""
 
