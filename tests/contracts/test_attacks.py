@@ -7,6 +7,9 @@ import torch
 
 from methods.attacks.apgd import Apgd
 from methods.attacks.autoattack import AutoAttack
+from methods.attacks.carlini_wagner.l0 import CarliniWagnerL0
+from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2
+from methods.attacks.carlini_wagner.linf import CarliniWagnerLinf
 from methods.attacks.ddn import Ddn
 from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.fgsm import Fgsm
@@ -41,6 +44,9 @@ ATTACKS = {
     "jsma_f": Jsma(gamma=0.2),
     "jsma_z": Jsma(output="z", gamma=0.2),
     "jsma_pair": Jsma(output="pair", gamma=0.2),
+    "cw_l2": CarliniWagnerL2(steps=30, search_steps=4),
+    "cw_l0": CarliniWagnerL0(steps=30, c_steps=2, share=0.5),
+    "cw_linf": CarliniWagnerLinf(steps=30, c_steps=2),
 }
 """Strong enough here to break most samples, and short enough for a test."""
 
