@@ -5,7 +5,9 @@ READY  := $(VENV)/.ready
 HOME_FOLDER ?= .weightsmith
 export DO_NOT_TRACK = 1
 
-.PHONY: help setup nightly test bench lint lock clean
+PEERS  := .venv-peers
+
+.PHONY: help setup nightly test bench bench-peers lint lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -32,6 +34,15 @@ test: setup      ## all tests
 bench: setup     ## the benchmarks, into bench.json
 	@$(VENV)/bin/python -m tests.benches
 
+$(PEERS)/.ready: tests/benches/peers/requirements.txt | $(READY)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; test -x $(PEERS)/bin/python || uv venv --quiet --python $(PYTHON) $(PEERS)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; uv pip install --quiet --python $(PEERS)/bin/python -r tests/benches/peers/requirements.txt
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH"; uv pip install --quiet --python $(PEERS)/bin/python --no-deps adv-lib==0.2.8
+	@touch $@
+
+bench-peers: $(PEERS)/.ready  ## attacks beside public implementations, into bench.json
+	@PYTHONPATH=. OMP_NUM_THREADS=1 $(PEERS)/bin/python -m tests.benches.peers
+
 lint: setup      ## ruff and mypy
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
@@ -39,4 +50,4 @@ lock: setup      ## constraints.txt from what is installed
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" uv pip freeze --quiet --python $(VENV)/bin/python --exclude-editable > constraints.txt
 
 clean:           ## the environment, not the results
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(PEERS)

@@ -7,7 +7,13 @@ from pydantic import Field
 
 from methods.attacks.apgd import Apgd
 from methods.attacks.autoattack import AutoAttack
+from methods.attacks.carlini_wagner.l0 import CarliniWagnerL0
+from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2
+from methods.attacks.carlini_wagner.linf import CarliniWagnerLinf
+from methods.attacks.ddn import Ddn
+from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.fgsm import Fgsm
+from methods.attacks.jsma import Jsma
 from methods.attacks.pgd import Pgd
 from methods.attacks.plain_gradient import PlainGradient
 from methods.attacks.random_noise import RandomNoise
@@ -16,7 +22,21 @@ from methods.attacks.square import Square
 from tasks.adapters.libraries import LibraryAttack
 
 AttackConfig = Annotated[
-    Fgsm | Pgd | PlainGradient | Apgd | AutoAttack | Square | RandomNoise | Spatial | LibraryAttack,
+    Fgsm
+    | Pgd
+    | PlainGradient
+    | Apgd
+    | AutoAttack
+    | CarliniWagnerL2
+    | CarliniWagnerL0
+    | CarliniWagnerLinf
+    | ElasticNet
+    | Ddn
+    | Jsma
+    | Square
+    | RandomNoise
+    | Spatial
+    | LibraryAttack,
     Field(discriminator="kind"),
 ]
 """Any attack that a study may name; told apart by `kind`."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from methods.attacks.masking import diagnose as diagnose_masking
+from methods.errors import BadData
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -48,5 +49,10 @@ def diagnose_one(
     on_step: OnStep,
 ) -> None:
     x, labels, seeds = batch(laboratory, samples, run_seed)
-    found = diagnose_masking(classifier(laboratory, subject), x, labels, seeds=seeds, epsilon=epsilon, on_step=on_step)
-    publish_json(target, dataclasses.asdict(found))
+    network = classifier(laboratory, subject)
+    try:
+        told = dataclasses.asdict(diagnose_masking(network, x, labels, seeds=seeds, epsilon=epsilon, on_step=on_step))
+    except BadData as error:  # a network that is always wrong has nothing to hide
+        verdict = f"Nothing to diagnose: {error.problem}."
+        told = {"zero_gradient_share": 0.0, "masked": False, "broken_by": None, "verdict": verdict}
+    publish_json(target, told)

@@ -100,14 +100,21 @@ def _row(subject: Subject) -> torch.Tensor:
 
 def _load(own: OwnNetwork) -> nn.Module:
     if own.network.startswith(TORCHVISION):
-        from torchvision.models import get_model
-
-        network = with_normalisation(get_model(own.network.removeprefix(TORCHVISION), weights=None), *IMAGENET)
+        network = with_normalisation(_torchvision(own.network.removeprefix(TORCHVISION)), *IMAGENET)
     else:
         network = _imported(own)
     if own.weights is not None:
         load_weights(network, own.weights, own.network)
     return network
+
+
+def _torchvision(name: str) -> nn.Module:
+    from torchvision.models import get_model
+
+    try:
+        return get_model(name, weights=None)
+    except ValueError as error:
+        raise BadSetting(problem=str(error), remedy="choose a classifier of torchvision, as resnet50") from error
 
 
 def load_weights(network: nn.Module, path: str, name: str) -> None:

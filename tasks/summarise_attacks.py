@@ -61,7 +61,7 @@ def verdict(models: Mapping[str, Mapping[str, Any]]) -> str:
             f"{name} {_percent(models[name]['worst_case_accuracy'])}" for name in ranked[1:]
         )
     masked = [
-        f"{name} (broken by {told['masking']['broken_by']})"
+        name + (f" (broken by {told['masking']['broken_by']})" if told["masking"]["broken_by"] else "")
         for name, told in diagnosed.items()
         if told["masking"]["masked"]
     ]

@@ -17,8 +17,6 @@ from methods.attacks.square import Square
 from methods.errors import BadData
 from methods.progress import OnStep, silent
 
-CLEARLY = 0.1
-"""A difference of success that counts: two standard errors of a share, measured on 100 samples, at its widest."""
 A_FEW = 0.05
 """The share of samples that may be otherwise by chance: without a gradient, or out of reach of any change."""
 
@@ -27,14 +25,15 @@ A_FEW = 0.05
 class Masking:
     """Shares of `samples`, all of them classified rightly to begin with; success means within ε in L∞.
 
-    zero_gradient: where every entry of the cross-entropy's gradient is exactly 0, in the images' number format. pgd and
-    fgsm follow the cross-entropy from the image itself; hot follows that of the logits divided by the temperature,
-    margin is the attack on logits that was given; doubled is PGD with twice the steps, unbounded PGD with ε = 1.
+    zero_gradient_share: where every entry of the cross-entropy's gradient is exactly 0, in the images' number format.
+    pgd and fgsm follow the cross-entropy from the image itself; hot follows that of the logits divided by the
+    temperature, margin is the attack on logits that was given; doubled is PGD with twice the steps, unbounded PGD with
+    ε = 1.
     """
 
     samples: int
     epsilon: float
-    zero_gradient: float
+    zero_gradient_share: float
     fgsm: float
     pgd: float
     hot: float
@@ -99,27 +98,32 @@ def diagnose(
     return _judged(len(x), epsilon, zero, success, {part: attack.name for part, attack in attacks.items()})
 
 
+def clearly(samples: int) -> float:
+    """The least difference of success that counts: two standard errors of a share, at its widest."""
+    return max(samples, 1) ** -0.5
+
+
 def _judged(samples: int, epsilon: float, zero: float, success: dict[str, float], names: dict[str, str]) -> Masking:
-    pgd = success["pgd"]
-    signs = []
+    pgd, signs = success["pgd"], []
+    beaten = pgd + clearly(samples)
     if zero > A_FEW:
         signs.append(f"the gradient of the cross-entropy is exactly zero on {zero:.0%} of the samples")
     for part in ("hot", "margin"):
-        if success[part] > pgd + CLEARLY:
+        if success[part] > beaten:
             signs.append(f"{names[part]} succeeds on {success[part]:.0%} and PGD on {pgd:.0%}")
-    if success["fgsm"] > pgd + CLEARLY:
+    if success["fgsm"] > beaten:
         signs.append(f"one step (FGSM, {success['fgsm']:.0%}) does better than many (PGD, {pgd:.0%})")
     for part in ("square", "noise"):
-        if success[part] > pgd + CLEARLY:
+        if success[part] > beaten:
             signs.append(f"{names[part]} succeeds without gradients on {success[part]:.0%} and PGD on {pgd:.0%}")
     if success["unbounded"] < 1 - A_FEW:
         signs.append(f"PGD free to change every pixel as it likes succeeds on {success['unbounded']:.0%} only")
     best = max(("hot", "margin", "square", "noise"), key=lambda part: success[part])
-    broken_by = names[best] if signs and success[best] > pgd + CLEARLY else None
+    broken_by = names[best] if signs and success[best] > beaten else None
     return Masking(
         samples=samples,
         epsilon=epsilon,
-        zero_gradient=zero,
+        zero_gradient_share=zero,
         **success,
         masked=bool(signs),
         broken_by=broken_by,

@@ -1,0 +1,160 @@
+"""The study of robustness by plain calls: whole, resumed, in other blocks, with a user's network, and its bad input."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+
+from flows.attacking import attack_and_compare
+from flows.configuration import Siblings
+from flows.studies import resolve
+from methods.attacks.fgsm import Fgsm
+from methods.attacks.pgd import Pgd
+from methods.collection.strategy import LastPhase, Training
+from methods.errors import BadSetting
+from models import CifarResNet
+from storage import datasets
+from storage.attack_rows import SCHEMA, read_attack_rows
+from tasks.attempts import Attempt
+from tasks.pool import InlinePool
+from tasks.report.page import build
+from tasks.run import Run
+from tasks.subjects import OwnNetwork
+from tests.benches.plain import Unseen
+
+SCHEMA_OF_SUMMARIES = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
+ATTACKS = (Attempt(attack=Fgsm()), Attempt(attack=Pgd(steps=3)), Attempt(attack=Pgd(steps=3), targeted=True))
+
+
+def study(**fields):
+    smoke = resolve("robustness", "smoke", ["base.data.train_limit=100", "base.data.test_limit=40"])
+    training = Training(epochs=4, learning_rate=0.05, batch_size=20)
+    strategy = LastPhase(keep=("linear.*",), first=training, then=training, rows=20)
+    base = dataclasses.replace(smoke.base, network=CifarResNet(depth=18, width=2), strategy=strategy)
+    usual = {"base": base, "attacks": ATTACKS, "defences": (), "generated": None, "masking_images": None}
+    return dataclasses.replace(smoke, **usual | fields)
+
+
+def run(chosen, home):
+    splits = datasets.load(chosen.data, home=home)
+    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    return attack_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
+
+
+def tables(home):
+    return sorted((home / "store" / "attacks").iterdir())
+
+
+def rows(home):
+    """All rows in one order, without their times."""
+    table = read_attack_rows(tables(home))
+    order = np.lexsort([table["sample"], table["attack"], table["member"], table["model"]])
+    return {name: table[name][order].tolist() for name in SCHEMA.names if name != "seconds"}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    return home, *run(study(), home)
+
+
+def test_the_summary_is_one_of_the_schema(ran, run_files):
+    _, summary, _ = ran
+    common = {key: run_files["summary"][key] for key in ("run_id", "seed", "started", "seconds", "stages")}
+    common |= {key: run_files["summary"][key] for key in ("environment", "config_hash", "state", "error")}
+    whole = json.loads(json.dumps({"study": "robustness", "preset": "smoke"} | common | summary))
+    assert [error.message for error in Draft202012Validator(SCHEMA_OF_SUMMARIES).iter_errors(whole)] == []
+    assert set(summary["models"]) == {"undefended"}
+    assert set(summary["models"]["undefended"]["attacks"]) == {"fgsm_linf", "pgd_linf", "pgd_linf_targeted"}
+
+
+def test_a_killed_run_continues_and_its_rows_are_those_of_an_uninterrupted_one(ran, tmp_path):
+    home, summary, _ = ran
+    run(study(), tmp_path)
+    left = tables(tmp_path)
+    assert len(left) == 6  # three attacks, two blocks each
+    kept = {path: path.stat().st_mtime_ns for path in left[::2]}
+    for path in left[1::2]:
+        path.unlink()
+    run(study(), tmp_path)
+    assert rows(tmp_path) == rows(home)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_other_blocks_give_the_same_rows(ran, tmp_path):
+    home, _, _ = ran
+    run(study(block=5), tmp_path)
+    found, usual = rows(tmp_path), rows(home)
+    same = ("model", "attack", "sample", "label", "target", "clean_prediction", "prediction", "success", "image_sha256")
+    assert {name: found[name] for name in same} == {name: usual[name] for name in same}
+    np.testing.assert_allclose(found["l2"], usual["l2"], atol=1e-4)
+
+
+def test_defended_twins_and_siblings_stand_in_the_same_table(tmp_path):
+    smoke = resolve("robustness", "smoke")
+    siblings = Siblings(models=3, attacks=(Attempt(attack=Fgsm()),))
+    whole = study(defences=smoke.defences, generated=siblings, attacks=ATTACKS[:1], seeds=(0, 1), masking_images=4)
+    summary, details = run(whole, tmp_path)
+    models = summary["models"]
+    twins = {"undefended", "distillation_teacher", "distilled", "adversarially_trained"}
+    assert set(models) == twins | {"generated", "collected", "mean"}
+    assert [models[name]["members"] for name in ("generated", "collected", "mean")] == [3, 3, 2]
+    assert all(models[name]["masking"]["verdict"] for name in twins)
+    assert models["generated"]["masking"] is None
+    folder = tmp_path / "runs" / "plain"
+    common = {"study": "robustness", "preset": "smoke", "run_id": "plain", "seed": 0, "state": "completed"}
+    common |= {"started": "2026-05-12T02:00:07+00:00", "seconds": 3.0, "stages": {"attack": 2.0}, "error": None}
+    common |= {"environment": {"device": "cpu", "torch": "2", "dirty": False}, "config_hash": "c0" * 8}
+    folder.mkdir(parents=True)
+    for name, content in {"summary": common | summary, "details": details, "config": {}}.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    page = build(folder).read_text()
+    for name in models:
+        assert name in page
+    drawn = {path.stem for path in (folder / "figures").iterdir()}
+    assert drawn == {"siblings", *(f"gallery_{name}" for name in twins)}
+
+
+def network():
+    """A user's: linear, and sure that all is a one."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    return module.requires_grad_(False)
+
+
+def test_a_users_network_stands_in_the_same_table(tmp_path):
+    weights = tmp_path / "weights.pt"
+    state = network().state_dict()
+    torch.save(state | {"1.bias": torch.eye(10)[1] * 1e3}, weights)
+    own = OwnNetwork(name="mine", network=f"{__name__}:network", weights=str(weights))
+    summary, _ = run(study(own=(own,), attacks=ATTACKS[:1]), tmp_path)
+    mine = summary["models"]["mine"]
+    assert mine["attacks"]["fgsm_linf"]["success"] == 0  # no step of 0.1 outweighs 1,000
+    assert mine["clean_accuracy"] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"network": "no_such_module:network"}, "cannot be made"),
+        ({"network": "json:loads"}, "cannot be made"),
+        ({"network": "torchvision:no_such_network"}, "no_such_network"),
+        ({"network": "torch.nn:Identity"}, "for 2 images of 10 classes"),
+        ({"network": f"{__name__}:network", "weights": "nowhere.pt"}, "nowhere.pt"),
+    ],
+)
+def test_a_network_that_cannot_be_used_is_named(tmp_path, fields, told):
+    with pytest.raises(BadSetting, match=told):
+        run(study(own=(OwnNetwork(name="mine", **fields),)), tmp_path)
+
+
+def test_weights_of_another_network_and_pickles_are_refused(tmp_path):
+    for name, content in {"other.pt": {"weight": torch.zeros(2)}, "code.pt": {"run": print}}.items():
+        torch.save(content, tmp_path / name)
+        own = OwnNetwork(name="mine", network=f"{__name__}:network", weights=str(tmp_path / name))
+        with pytest.raises(BadSetting, match=name):
+            run(study(own=(own,)), tmp_path)
