@@ -82,13 +82,16 @@ def smoke() -> Robustness:
 
 
 def digits() -> Robustness:
-    """Handwritten digits: the network of `parameter_diffusion`'s preset, three defended twins, 20 generated models."""
+    """Handwritten digits: the network of `parameter_diffusion`'s preset, three defended twins, 20 generated models.
+
+    A student at T = 100 learns slowly: 69 % on validation after 30 epochs, 90 % after 60, 99 % after 120.
+    """
     budgets = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5)
     return Robustness(
         preset="digits",
         base=bases.digits(),
         defences=(
-            Distillation(schedule=Schedule(epochs=60, batch_size=64)),
+            Distillation(schedule=Schedule(epochs=120, batch_size=64)),
             AdversarialTraining(epsilon=budgets.linf, steps=5, schedule=Schedule(epochs=15, batch_size=64)),
         ),
         attacks=_attempts(budgets, searches=5, steps=40, queries=300),

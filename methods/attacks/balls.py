@@ -32,7 +32,7 @@ class Ball(Protocol):
 
 class Linf:
     def project(self, z: Images, x: Images, epsilon: float) -> Images:
-        return torch.minimum(torch.maximum(z, x - epsilon), x + epsilon).clamp(0, 1)
+        return z.clamp(x - epsilon, x + epsilon).clamp(0, 1)
 
     def steepest(self, slope: Images, z: Images) -> Images:
         return -slope.sign()

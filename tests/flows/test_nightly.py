@@ -29,7 +29,10 @@ from flows.nightly import nightly
 from flows.running import Order
 small = sys.argv[3:]
 cells = 'cells=[{"varied": "base", "value": "as it is"}, {"varied": "n", "value": "5", "changes": ["samples=5"]}]'
-settings = {"parameter_diffusion": small, "ablations": [cells, *(f"base.{each}" for each in small)]}
+attacks = 'attacks=[{"attack": {"kind": "fgsm"}}, {"attack": {"kind": "pgd", "steps": 3}, "targeted": true}]'
+few = [attacks, "images=6", "block=4", "masking_images=null"]
+base = [f"base.{each}" for each in small]
+settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base]}
 nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
@@ -85,6 +88,9 @@ def complete(home: Path, folder: Path) -> None:
     cells = json.loads((folder / "ablations" / "summary.json").read_text())
     assert list(validator.iter_errors(cells)) == []
     assert [cell["generated"]["n"] for cell in cells["cells"]] == [4, 5]
+    attacked = json.loads((folder / "robustness" / "summary.json").read_text())
+    assert list(validator.iter_errors(attacked)) == []
+    assert attacked["models"]["distilled"]["attacks"].keys() == {"fgsm_linf", "pgd_linf_targeted"}
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []

@@ -10,12 +10,16 @@ import torch
 from flows.cells import study_of
 from flows.configuration import Cell, ParameterDiffusion
 from flows.studies import KINDS
+from methods.attacks.measuring import measure
 from methods.collection.loop import Record
+from methods.evaluation.boundary import pixels
 from methods.generation.autoencoding import GateLimits
 from methods.generation.generator import Rows
 from methods.generation.token_diffusion import TokenLimits
 from storage.datasets import Split, Splits
 from tasks.ablating import BASE
+from tasks.attack import goal_of
+from tasks.attempts import Attempt
 from tasks.generators import GeneratorConfig, LatentDdpm
 from tasks.laboratory import Laboratory
 from tasks.token_generator import TokenDiffusion
@@ -118,6 +122,40 @@ def two_steps(full: ParameterDiffusion) -> None:
     assert sampled.isfinite().all()
     predicted = laboratory.predictions(network, layout, sampled, laboratory.test.images)
     assert predicted.shape == (2, 3)
+
+
+ATTACKING = [preset for study, preset in PRESETS if study == "robustness"]
+
+
+def hurried(attempt: Attempt) -> Attempt:
+    """The same attack with as few steps as it takes."""
+    fewest = {"steps": 2, "targeted_steps": 2, "searches": 1, "search_steps": 1, "c_steps": 1, "queries": 2, "tries": 2}
+    fewest |= {"classes": 1, "descents": 1, "rotations": 2, "shifts": 2}
+    fields = {name: value for name, value in fewest.items() if hasattr(attempt.attack, name)}
+    return dataclasses.replace(attempt, attack=dataclasses.replace(attempt.attack, **fields))
+
+
+@pytest.mark.parametrize("preset", ATTACKING)
+def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
+    study = KINDS["robustness"].preset_functions()[preset]()
+    splits = synthetic(study.data.source)
+    laboratory = Laboratory(shortened(study.base).apparatus, splits)
+    network = laboratory.network(0).eval()
+    x, labels = pixels(splits.test.images[:2]), splits.test.labels[:2]
+    seeds = torch.arange(2)
+    assert len({attempt.name for attempt in study.attacks}) == len(study.attacks)
+    for attempt in map(hurried, study.attacks):
+        goal = goal_of(attempt, labels, len(splits.classes), seeds)
+        found = measure(attempt.attack, network, x, goal, seeds=seeds)
+        assert found.images.shape == x.shape
+    for defence in study.defences:
+        schedule = dataclasses.replace(defence.schedule, epochs=1, batch_size=8)
+        brief = dataclasses.replace(defence, schedule=schedule)
+        trained = brief(
+            laboratory.network, splits.train.images, splits.train.labels, augment=laboratory.augment, seed=0
+        )
+        assert all(math.isfinite(loss) for curve in trained.curves.values() for loss in curve.y)
+        assert trained.network(x).shape == (2, len(splits.classes))
 
 
 @pytest.mark.parametrize(("study", "preset"), GENERATING)
