@@ -16,7 +16,7 @@ from tests.methods.attacks.victims import grey, linear, trained, unseen
 
 @pytest.fixture(scope="module")
 def line():
-    """Two classes, images at least a third of a pixel's range away from the other one, which the box is never near."""
+    """Two classes, and images whose way to the other one never comes near the box."""
     model = linear(classes=2).requires_grad_(False)
     model.bias[0] += 5
     x = grey(20)
