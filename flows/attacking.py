@@ -1,6 +1,7 @@
 """What `robustness` does, in which order: networks, their defended twins and their generated siblings, all attacked."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from methods import randomness
 from storage.datasets import Splits
 from storage.formats import count_rows
 from storage.snapshot_set import SnapshotSet
-from tasks.attack import Plan, attack
+from tasks.adapters.libraries import LibraryAttack, imported
+from tasks.attack import Plan, attack, chosen_samples
 from tasks.collect import collect
 from tasks.defend import defend
 from tasks.diagnose import diagnose
@@ -22,7 +24,7 @@ from tasks.sample import sample
 from tasks.subjects import COLLECTED, GENERATED, MEAN, Subject, own_subject
 from tasks.summarise_attacks import summarise_attacks
 from tasks.train import train
-from tasks.tutorial import show
+from tasks.tutorial import check_tutorial, show
 
 UNDEFENDED = "undefended"
 
@@ -31,17 +33,35 @@ def attack_and_compare(
     study: Robustness, pool: Pool, splits: Splits, run: Run
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
+    own = check(study)
     base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
     bases = train(pool, base.apparatus, splits, base.seeds, run)
     first = Subject(name=UNDEFENDED, seed=base.seeds[0], base=bases[0])
-    single = [first, *defend(pool, base.apparatus, study.defences, splits, first, run), *map(own_subject, study.own)]
+    single = [first, *defend(pool, base.apparatus, study.defences, splits, first, run), *own]
     plan: Plan = [(subject, attempt) for subject in single for attempt in study.attacks]
     if study.generated is not None:
         plan = [*plan, *siblings(study.generated, base, bases, pool, splits, run)]
     files = attack(pool, plan, splits, study.images, study.block, run)
-    diagnoses = diagnose(pool, single, study.budgets.linf, splits, study.masking_images, run)
+    looked_at = spread(chosen_samples(len(splits.test.labels), study.images), study.masking_images or 0)
+    diagnoses = diagnose(pool, single, study.budgets.linf, study.masking_queries, splits, looked_at, run)
     shown = show(pool, study.tutorial, first, run) if study.tutorial else None
     return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown)
+
+
+def check(study: Robustness) -> list[Subject]:
+    """A user's networks. Raises `BadSetting` for what would be found missing only after hours."""
+    for attempt in study.attacks:
+        if isinstance(attempt.attack, LibraryAttack):
+            imported(attempt.attack.library)
+    if study.tutorial is not None:
+        check_tutorial(study.tutorial)
+    return [own_subject(own) for own in study.own]
+
+
+def spread(samples: Sequence[int], count: int) -> list[int]:
+    """So many of them, evenly; all where there are fewer."""
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[place] for place in places]
 
 
 def siblings(

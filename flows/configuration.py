@@ -1,21 +1,24 @@
 """The configuration of every study: frozen, typed, validated values."""
 
 import dataclasses
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
 from pydantic import Field
 
 from methods.collection.strategy import Strategy
+from methods.errors import BadSetting
 from models import Network
 from storage.datasets import Data
 from tasks.attempts import Attempt
-from tasks.defend import Defence
+from tasks.defend import ADVERSARIAL, DISTILLED, TEACHER, Defence
 from tasks.generators import GeneratorConfig
 from tasks.laboratory import Apparatus
 from tasks.resources import Resources
 from tasks.robust import Budgets
-from tasks.subjects import OwnNetwork
+from tasks.subjects import SIBLINGS, OwnNetwork
 from tasks.tutorial import Tutorial
 
 Seed = Annotated[int, Ge(0)]
@@ -103,13 +106,31 @@ class Siblings:
     attacks: Annotated[tuple[Attempt, ...], MinLen(1)]
 
 
+RESERVED = ("undefended", TEACHER, DISTILLED, ADVERSARIAL, *SIBLINGS)
+NAME = re.compile(r"[a-z0-9][a-z0-9_.@]*")
+
+
+def unique(field: str, names: Sequence[str]) -> None:
+    """Raises `BadSetting` for the first name that is there twice or is none for a file and a table."""
+    for place, name in enumerate(names):
+        if not NAME.fullmatch(name):
+            raise BadSetting(
+                problem=f"{field}: {name!r} is no name", remedy="use lower case, digits, underscores, dots and @"
+            )
+        if name in names[:place]:
+            raise BadSetting(
+                problem=f"{field}: two are called {name!r}", remedy="tell them apart by label or name, or leave one out"
+            )
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Robustness:
     """Networks of a base study and their defended twins, under attack.
 
     base: whose networks are attacked, and whose generated models; `seeds` and `seed` take the place of its own. The
     first seed's network is defended, generated models come from all. images: of the test split, attacked by everyone.
-    block: images per job. masking_images: of those, how many the diagnosis of gradient masking takes. null: none.
+    block: images per job. masking_images: of those, how many the diagnosis of gradient masking takes, and
+    masking_queries what it may ask without gradients; null: no diagnosis.
     tutorial: one image attacked step by step, for showing.
     """
 
@@ -128,8 +149,17 @@ class Robustness:
     images: Annotated[int, Ge(1)] = 100
     block: Annotated[int, Ge(1)] = 50
     masking_images: Annotated[int, Ge(1)] | None = 100
+    masking_queries: Annotated[int, Ge(1)] = 1000
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        """Raises `BadSetting` where rows of two things would carry one name."""
+        siblings = self.generated.attacks if self.generated else ()
+        unique("attacks", [attempt.name for attempt in self.attacks])
+        unique("generated.attacks", [attempt.name for attempt in siblings])
+        unique("defences", [defence.kind for defence in self.defences])
+        unique("own", [*RESERVED, *(own.name for own in self.own)])
 
     @property
     def data(self) -> Data:

@@ -23,12 +23,10 @@ from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run, digest
 from tasks.stage import stage
-from tasks.subjects import Subject, classifier
+from tasks.subjects import SIBLINGS, Subject, classifier
 
 PICTURED = 3
 """Samples whose adversarial images are kept for the galleries."""
-TARGETS = 1
-"""The stream of random numbers that targets come from."""
 
 Plan = Sequence[tuple[Subject, Attempt]]
 
@@ -46,12 +44,17 @@ def attack(pool: Pool, plan: Plan, splits: Splits, images: int, block: int, run:
             jobs.append(
                 Job(
                     work=attack_block,
-                    arguments=(subject, attempt, part, max(0, PICTURED - start), run.seed),
+                    arguments=(subject, attempt, part, pictured(subject, start), run.seed),
                     target=run.product("attacks", ".parquet", *decided),
                     label=f"{subject.name}{member} {attempt.name} from {start}",
                 )
             )
     return pool.carry_out("attack", jobs)
+
+
+def pictured(subject: Subject, start: int) -> int:
+    """How many of a block that begins at `start` are kept as pictures: siblings are in no gallery."""
+    return 0 if subject.name in SIBLINGS else max(0, PICTURED - start)
 
 
 def chosen_samples(available: int, count: int) -> list[int]:
@@ -64,7 +67,7 @@ def attack_block(
     subject: Subject,
     attempt: Attempt,
     samples: list[int],
-    pictured: int,
+    pictures: int,
     run_seed: int,
     *,
     target: str,
@@ -80,7 +83,7 @@ def attack_block(
         seeds=seeds,
         on_step=lambda _, done, total: on_step(attempt.name, done, total),
     )
-    publish_attack_rows(target, columns(subject, attempt, samples, x, goal, measured, pictured))
+    publish_attack_rows(target, columns(subject, attempt, samples, x, goal, measured, pictures))
 
 
 def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tuple[Tensor, Tensor, Int[Tensor, "n"]]:
@@ -93,7 +96,9 @@ def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tupl
 def goal_of(attempt: Attempt, labels: Int[Tensor, "n"], classes: int, seeds: Int[Tensor, "n"]) -> Goal:
     if not attempt.targeted:
         return Untargeted(labels)
-    return Targeted(labels, random_targets(labels, classes, draws.uniform(seeds, TARGETS, shape=())))
+    # seeds of their own: from the attack's, the first of its draws would be the target's again
+    chosen = draws.uniform(seeds + randomness.derive(0, "targets"), shape=())
+    return Targeted(labels, random_targets(labels, classes, chosen))
 
 
 def columns(
@@ -103,7 +108,7 @@ def columns(
     x: Tensor,
     goal: Goal,
     measured: Measured,
-    pictured: int,
+    pictures: int,
 ) -> dict[str, Any]:
     n, images = len(samples), measured.images.float().cpu().numpy()
     target = goal.classes.cpu().numpy() if isinstance(goal, Targeted) else np.full(n, -1)
@@ -116,7 +121,7 @@ def columns(
         "image_sha256": [hashlib.sha256(image.tobytes()).hexdigest() for image in x.float().cpu().numpy()],
         "label": goal.labels.cpu().numpy().astype(np.int32),
         "target": target.astype(np.int32),
-        "picture": [image.tobytes() if place < pictured else None for place, image in enumerate(images)],
+        "picture": [image.tobytes() if place < pictures else None for place, image in enumerate(images)],
         "seconds": np.full(n, measured.seconds / max(n, 1)),
         "clean_prediction": measured.clean_prediction.cpu().numpy().astype(np.int32),
         "prediction": measured.prediction.cpu().numpy().astype(np.int32),

@@ -41,12 +41,8 @@ AttackConfig = Annotated[
 ]
 """Any attack that a study may name; told apart by `kind`."""
 
-
 NEAREST = {
-    "fmn_l2": "l2",
     "ddn_l2": "l2",
-    "fmn_linf": "linf",
-    "fmn_l1": "l1",
     "cw_l2": "l2",
     "cw_linf": "linf",
     "cw_l0": "l0",

@@ -9,7 +9,7 @@ from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_json
-from tasks.attack import batch, chosen_samples
+from tasks.attack import batch
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
@@ -19,17 +19,22 @@ from tasks.subjects import Subject, classifier
 
 @stage
 def diagnose(
-    pool: Pool, subjects: Sequence[Subject], epsilon: float, splits: Splits, images: int | None, run: Run
+    pool: Pool,
+    subjects: Sequence[Subject],
+    epsilon: float,
+    queries: int,
+    splits: Splits,
+    samples: Sequence[int],
+    run: Run,
 ) -> dict[str, Ref]:
-    """By name of the network; nothing where no images are to be spent on it. epsilon: budget in L∞."""
-    if images is None:
+    """By name of the network; nothing where there are no samples to spend on it. epsilon: budget in L∞."""
+    if not samples:
         return {}
-    samples = chosen_samples(len(splits.test.labels), images)
     jobs = [
         Job(
             work=diagnose_one,
-            arguments=(subject, epsilon, samples, run.seed),
-            target=run.product("masking", ".json", subject.key, epsilon, splits.digest, samples, run.seed),
+            arguments=(subject, epsilon, queries, samples, run.seed),
+            target=run.product("masking", ".json", subject.key, epsilon, queries, splits.digest, samples, run.seed),
             label=subject.name,
         )
         for subject in subjects
@@ -42,7 +47,8 @@ def diagnose_one(
     laboratory: Laboratory,
     subject: Subject,
     epsilon: float,
-    samples: list[int],
+    queries: int,
+    samples: Sequence[int],
     run_seed: int,
     *,
     target: str,
@@ -51,7 +57,9 @@ def diagnose_one(
     x, labels, seeds = batch(laboratory, samples, run_seed)
     network = classifier(laboratory, subject)
     try:
-        told = dataclasses.asdict(diagnose_masking(network, x, labels, seeds=seeds, epsilon=epsilon, on_step=on_step))
+        told = dataclasses.asdict(
+            diagnose_masking(network, x, labels, seeds=seeds, epsilon=epsilon, queries=queries, on_step=on_step)
+        )
     except BadData as error:  # a network that is always wrong has nothing to hide
         verdict = f"Nothing to diagnose: {error.problem}."
         told = {"zero_gradient_share": 0.0, "masked": False, "broken_by": None, "verdict": verdict}

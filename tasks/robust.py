@@ -2,7 +2,7 @@
 
 import base64
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -10,9 +10,7 @@ from annotated_types import Ge
 from jaxtyping import Bool
 
 from methods.evaluation.distribution import distribution
-from storage.attack_rows import read_attack_rows
 from storage.datasets import Splits
-from storage.files import Ref
 
 Table = Mapping[str, np.ndarray]
 
@@ -34,13 +32,12 @@ class Budgets:
 
 
 NORMS = tuple(field.name for field in dataclasses.fields(Budgets))
-ROUNDING = 1e-6
-"""Relative: a distance of ε in float32 may come out a little longer."""
+ROUNDING = {"linf": 1e-6, "l2": 1e-5, "l1": 1e-3, "l0": 0}
+"""A pixel moved by ε in float32 lies up to 6e-8 further away, and distances add that up over pixels."""
 
 
-def attacked_models(files: Sequence[Ref], budgets: Budgets) -> dict[str, dict[str, Any]]:
+def attacked_models(table: Table, budgets: Budgets) -> dict[str, dict[str, Any]]:
     """Per model `{clean_accuracy, worst_case_accuracy, worst_case{NORM}, members, attacks{ATTACK: …}}`."""
-    table = read_attack_rows([ref.path for ref in files])
     return {name: _model(_part(table, table["model"] == name), budgets) for name in _names(table["model"])}
 
 
@@ -64,7 +61,7 @@ def _model(table: Table, budgets: Budgets) -> dict[str, Any]:
 
 def within(table: Table, norm: str, budget: float) -> Bool[np.ndarray, "rows"]:
     """Rows whose adversarial image is one, and lies within the budget."""
-    return table["success"] & (table[norm] <= budget * (1 + ROUNDING))
+    return table["success"] & (table[norm] <= budget + ROUNDING[norm])
 
 
 def survivors(table: Table, broken: Bool[np.ndarray, "rows"]) -> Bool[np.ndarray, "samples"]:
@@ -98,12 +95,11 @@ def _attack(rows: Table, members: int, inside: Mapping[str, np.ndarray], own: np
     return told
 
 
-def distances(files: Sequence[Ref], unlimited: Mapping[str, str]) -> dict[str, dict[str, list[float | None]]]:
+def distances(table: Table, unlimited: Mapping[str, str]) -> dict[str, dict[str, list[float | None]]]:
     """Per model and attack, how far each sample's adversarial image lies, in the norm that `unlimited` names for it.
 
     0 for a sample that is wrong to begin with; null for one that the attack failed on. Sorted.
     """
-    table = read_attack_rows([ref.path for ref in files])
     found: dict[str, dict[str, list[float | None]]] = {}
     for model in _names(table["model"]):
         for name, norm in unlimited.items():
@@ -116,9 +112,8 @@ def distances(files: Sequence[Ref], unlimited: Mapping[str, str]) -> dict[str, d
     return found
 
 
-def pictures(files: Sequence[Ref], splits: Splits) -> dict[str, Any]:
+def pictures(table: Table, splits: Splits) -> dict[str, Any]:
     """The first samples as they were, and what each attack made of them: float32 pixels in base64."""
-    table = read_attack_rows([ref.path for ref in files])
     shown = np.array([picture is not None for picture in table["picture"]]) & (table["member"] == 0)
     rows = _part(table, shown)
     originals, told = {}, []

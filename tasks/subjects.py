@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import hashlib
 import importlib
+import inspect
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +14,7 @@ from torch import nn
 from methods.errors import BadSetting
 from methods.evaluation.boundary import pixels
 from models import with_normalisation
-from storage.files import Ref, sha256, verify_ref
+from storage.files import Ref, verify_ref
 from storage.formats import read_rows, read_tensors
 from storage.snapshot_set import SnapshotSet
 from tasks.evaluate import originals
@@ -45,7 +47,7 @@ class Subject:
     """One network under attack: `member` tells those of the same name apart.
 
     base: weights of the study's network. rows, row: a matrix of generated or collected parameters, and which of its
-    rows is written over them. own: a user's network, in place of the study's; weights_sha256 is that of its file.
+    rows is written over them. own: a user's network, in place of the study's; sha256 is that of its weights and source.
     """
 
     name: str
@@ -56,22 +58,24 @@ class Subject:
     row: int = 0
     collected: bool = False
     own: OwnNetwork | None = None
-    weights_sha256: str = ""
+    sha256: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:
         """What decides its answers, wherever its files lie."""
         hashes = [ref and ref.sha256 for ref in (self.base, self.rows)]
-        return (*hashes, self.row, self.seed, self.own and (self.own.network, self.weights_sha256))
+        return (*hashes, self.row, self.seed, self.sha256)
 
 
 def own_subject(own: OwnNetwork) -> Subject:
-    """Raises `BadSetting` where its weights are not to be found."""
-    if own.weights is None:
-        return Subject(name=own.name, own=own)
-    if not Path(own.weights).is_file():
-        raise BadSetting(problem=f"no file {own.weights} with weights of {own.name}", remedy="give its path in weights")
-    return Subject(name=own.name, own=own, weights_sha256=sha256(own.weights))
+    """Builds the network once, to know it by its weights and its source. Raises `BadSetting` where that fails."""
+    network = _load(own)
+    hasher = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        hasher.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    if not own.network.startswith(TORCHVISION):
+        hasher.update(inspect.getsource(importlib.import_module(own.network.partition(":")[0])).encode())
+    return Subject(name=own.name, own=own, sha256=hasher.hexdigest())
 
 
 @functools.lru_cache(maxsize=2)
@@ -99,6 +103,15 @@ def _row(subject: Subject) -> torch.Tensor:
 
 
 def _load(own: OwnNetwork) -> nn.Module:
+    """The same network in every process, also where its function draws what it does not load."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return _loaded(own)
+
+
+def _loaded(own: OwnNetwork) -> nn.Module:
+    if own.network.startswith(TORCHVISION) and own.weights is None:
+        raise BadSetting(problem=f"{own.name}: {own.network} without weights is untrained", remedy="give weights")
     if own.network.startswith(TORCHVISION):
         network = with_normalisation(_torchvision(own.network.removeprefix(TORCHVISION)), *IMAGENET)
     else:
@@ -165,8 +178,8 @@ def _check_classes(laboratory: Laboratory, subject: Subject, network: nn.Module)
             problem=f"{subject.name} cannot take {tuple(images.shape[1:])} images of {laboratory.splits.name}: {error}",
             remedy="choose data of the size that it was made for (data.size)",
         ) from error
-    if logits.ndim != 2 or logits.shape[1] < classes:
+    if logits.ndim != 2 or logits.shape[1] != classes:
         raise BadSetting(
             problem=f"{subject.name} returns {tuple(logits.shape)} for 2 images of {classes} classes",
-            remedy="give a classifier that returns one logit per class",
+            remedy="give a classifier that returns one logit per class of the data",
         )

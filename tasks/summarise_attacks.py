@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storage.attack_rows import read_attack_rows
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import read_json
@@ -20,7 +21,8 @@ def summarise_attacks(
     splits: Splits,
     tutorial: Ref | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    models = attacked_models(files, budgets)
+    table = read_attack_rows([ref.path for ref in files])
+    models = attacked_models(table, budgets)
     for name, model in models.items():
         model["masking"] = read_json(diagnoses[name].path) if name in diagnoses else None
     nearest = {attempt.name: attempt.norm for attempt in attempts if attempt.norm and not attempt.targeted}
@@ -32,8 +34,9 @@ def summarise_attacks(
         "data": data_facts(splits),
     }
     details: dict[str, Any] = {
-        "distances": distances(files, nearest),
-        "pictures": pictures(files, splits),
+        "distances": distances(table, nearest),
+        "norms": nearest,
+        "pictures": pictures(table, splits),
         "references": references,
     }
     if tutorial is not None:

@@ -25,6 +25,7 @@ from tasks.stage import stage
 from tasks.subjects import IMAGENET, Subject, classifier, load_weights
 
 SIDE = 224
+DOWNLOAD = "download"
 LINES = 5
 """One line of the loss every so many steps, as in the source note."""
 TOP = 5
@@ -71,6 +72,23 @@ def show(pool: Pool, tutorial: Tutorial, stand_in: Subject, run: Run) -> Ref:
         label=tutorial.network if tutorial.weights else stand_in.name,
     )
     return pool.carry_out("tutorial", [job])[0]
+
+
+def check_tutorial(tutorial: Tutorial) -> None:
+    """Raises `BadSetting` for a file, network or class that is not there."""
+    for path in (tutorial.weights, tutorial.image):
+        if path and path != DOWNLOAD and not Path(path).is_file():
+            raise BadSetting(problem=f"the tutorial's file {path} does not exist", remedy="give its path, or null")
+    if tutorial.weights:
+        from torchvision.models import get_model_weights
+
+        try:
+            classes = get_model_weights(tutorial.network).DEFAULT.meta["categories"]  # type: ignore[attr-defined]
+        except ValueError as error:
+            raise BadSetting(problem=str(error), remedy="choose a classifier of torchvision, as resnet50") from error
+        if tutorial.target not in classes:
+            near = ", ".join(classes[:5])
+            raise BadSetting(problem=f"no class is called {tutorial.target!r}", remedy=f"choose one as {near}")
 
 
 def show_one(laboratory: Laboratory, tutorial: Tutorial, stand_in: Subject, *, target: str, on_step: OnStep) -> None:
@@ -147,8 +165,6 @@ def _photograph(laboratory: Laboratory, tutorial: Tutorial) -> Scene:
     image = image.to(laboratory.device)
     with torch.no_grad():
         label = int(network(image).argmax(1))
-    if tutorial.target not in classes:
-        raise BadSetting(problem=f"no class is called {tutorial.target!r}", remedy=f"as, say, {', '.join(classes[:5])}")
     return Scene(
         network=network,
         image=image,
@@ -164,17 +180,15 @@ def _torchvision(tutorial: Tutorial) -> tuple[nn.Module, list[str]]:
     """The network with its normalisation inside, and ImageNet's classes in the order of its outputs."""
     from torchvision.models import get_model, get_model_weights
 
+    known = get_model_weights(tutorial.network).DEFAULT  # type: ignore[attr-defined]
     try:
-        known = get_model_weights(tutorial.network).DEFAULT  # type: ignore[attr-defined]
-        network = get_model(tutorial.network, weights=known if tutorial.weights == "download" else None)
-    except ValueError as error:
-        raise BadSetting(problem=str(error), remedy="choose a classifier of torchvision, as resnet50") from error
+        network = get_model(tutorial.network, weights=known if tutorial.weights == DOWNLOAD else None)
     except OSError as error:
         raise BadSetting(
             problem=f"torchvision's weights of {tutorial.network} could not be fetched: {error}",
             remedy="give the path of a local file in tutorial.weights",
         ) from error
-    if tutorial.weights != "download":
+    if tutorial.weights != DOWNLOAD:
         load_weights(network, str(tutorial.weights), tutorial.network)
     return with_normalisation(network, *IMAGENET), list(known.meta["categories"])
 

@@ -78,6 +78,7 @@ def smoke() -> Robustness:
         images=12,
         block=6,
         masking_images=12,
+        masking_queries=20,
     )
 
 
@@ -100,6 +101,7 @@ def digits() -> Robustness:
         images=60,
         block=30,
         masking_images=60,
+        masking_queries=200,
         seeds=(0, 1),
     )
 

@@ -51,6 +51,8 @@ class L2:
         return torch.where(length > epsilon, x + delta * (epsilon / length.clamp_min(TINY)), z).clamp(0, 1)
 
     def steepest(self, slope: Images, z: Images) -> Images:
+        # the square of what a saturated softmax leaves of a gradient would be zero
+        slope = slope / per_sample(slope.flatten(1).abs().amax(1)).clamp_min(torch.finfo(slope.dtype).tiny)
         return -slope / per_sample(slope.flatten(1).norm(dim=1)).clamp_min(TINY)
 
     def random(self, seeds: Int[Tensor, "n"], stream: int, x: Images, epsilon: float) -> Images:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from methods.attacks.apgd import Apgd
 from methods.attacks.attack import Attack, Images, gradient
+from methods.attacks.carlini_wagner.linf import CarliniWagnerLinf
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.goals import Untargeted
 from methods.attacks.measuring import check_images, check_model, measure
@@ -27,8 +28,8 @@ class Masking:
 
     zero_gradient_share: where every entry of the cross-entropy's gradient is exactly 0, in the images' number format.
     pgd and fgsm follow the cross-entropy from the image itself; hot follows that of the logits divided by the
-    temperature, margin is the attack on logits that was given; doubled is PGD with twice the steps, unbounded PGD with
-    ε = 1.
+    temperature, margin is the attack on logits that was given, cw that of Carlini and Wagner; doubled is PGD with twice
+    the steps, unbounded PGD with ε = 1.
     """
 
     samples: int
@@ -38,6 +39,7 @@ class Masking:
     pgd: float
     hot: float
     margin: float
+    cw: float
     doubled: float
     unbounded: float
     square: float
@@ -75,7 +77,7 @@ def diagnose(
     if not right.any():
         raise BadData(problem="the classifier is right on none of these samples", remedy="look at labels and pixels")
     x, goal, seeds = x[right], Untargeted(labels[right]), seeds[right]
-    _, _, slope = gradient(model, x, goal.loss)
+    parts = torch.arange(len(x), device=x.device).split(PART)
     pgd = Pgd(epsilon=epsilon, steps=steps, random_start=False)
     hot = dataclasses.replace(pgd, temperature=temperature)
     margin = margin or Apgd(loss="t", epsilon=epsilon, steps=steps, attempts=3)
@@ -84,31 +86,44 @@ def diagnose(
         "pgd": pgd,
         "hot": hot,
         "margin": margin,
+        "cw": CarliniWagnerLinf(steps=steps),
         "doubled": dataclasses.replace(pgd, steps=2 * steps),
         "unbounded": dataclasses.replace(pgd, epsilon=1.0),
         "square": Square(epsilon=epsilon, queries=queries),
         "noise": RandomNoise(epsilon=epsilon, tries=max(1, queries // 10)),
     }
     success = {}
-    for part, attack in attacks.items():
-        found = measure(attack, model, x, goal, seeds=seeds, on_step=on_step)
-        radius = 1.0 if part == "unbounded" else epsilon
-        success[part] = (found.success & (found.linf <= radius + 1e-6)).double().mean().item()
-    zero = (slope.flatten(1) == 0).all(1).double().mean().item()
-    return _judged(len(x), epsilon, zero, success, {part: attack.name for part, attack in attacks.items()})
+    for name, attack in attacks.items():
+        radius, near = (1.0 if name == "unbounded" else epsilon), 0
+        for part in parts:
+            found = measure(attack, model, x[part], goal[part], seeds=seeds[part], on_step=on_step)
+            near += int((found.success & (found.linf <= radius + 1e-6)).sum())
+        success[name] = near / len(x)
+    flat = [(gradient(model, x[part], goal[part].loss)[2].flatten(1) == 0).all(1) for part in parts]
+    zero = torch.cat(flat).double().mean().item()
+    return judged(len(x), epsilon, zero, success, {name: attack.name for name, attack in attacks.items()})
+
+
+EFFECT = 0.1
+"""By how much one attack must succeed more often than another to say something: strong attacks find a few samples
+more than plain ones on honest networks too (AutoAttack 3 to 5 points on published adversarially trained ones)."""
+PART = 100
+"""Images attacked together."""
 
 
 def clearly(samples: int) -> float:
-    """The least difference of success that counts: two standard errors of a share, at its widest."""
-    return max(samples, 1) ** -0.5
+    """The least difference of success that counts: the effect, or two standard errors of a share at its widest."""
+    return max(EFFECT, max(samples, 1) ** -0.5)
 
 
-def _judged(samples: int, epsilon: float, zero: float, success: dict[str, float], names: dict[str, str]) -> Masking:
-    pgd, signs = success["pgd"], []
+def judged(samples: int, epsilon: float, zero: float, success: dict[str, float], names: dict[str, str]) -> Masking:
+    """What shares of success say; `names` are those of the attacks behind them."""
+    # at its best, with twice the steps, so that an attack of more gradients has no lead by that alone
+    pgd, signs = max(success["pgd"], success["doubled"]), []
     beaten = pgd + clearly(samples)
     if zero > A_FEW:
         signs.append(f"the gradient of the cross-entropy is exactly zero on {zero:.0%} of the samples")
-    for part in ("hot", "margin"):
+    for part in ("hot", "margin", "cw"):
         if success[part] > beaten:
             signs.append(f"{names[part]} succeeds on {success[part]:.0%} and PGD on {pgd:.0%}")
     if success["fgsm"] > beaten:
@@ -118,7 +133,7 @@ def _judged(samples: int, epsilon: float, zero: float, success: dict[str, float]
             signs.append(f"{names[part]} succeeds without gradients on {success[part]:.0%} and PGD on {pgd:.0%}")
     if success["unbounded"] < 1 - A_FEW:
         signs.append(f"PGD free to change every pixel as it likes succeeds on {success['unbounded']:.0%} only")
-    best = max(("hot", "margin", "square", "noise"), key=lambda part: success[part])
+    best = max(("hot", "margin", "cw", "square", "noise"), key=lambda part: success[part])
     broken_by = names[best] if signs and success[best] > beaten else None
     return Masking(
         samples=samples,
@@ -139,4 +154,4 @@ def _verdict(signs: list[str], success: dict[str, float], broken_by: str | None,
     told = "The classifier hides its gradients: " + "; ".join(signs)
     if broken_by is None:
         return f"{told}. None of the attacks tried here gets around that."
-    return f"{told}. It is not robust: {broken_by} breaks {success[best]:.0%} of the samples."
+    return f"{told}. Judge it by {broken_by}, which breaks {success[best]:.0%} of the samples."

@@ -24,7 +24,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
             "Share of images that are still classified correctly when every adversarial image up to the distance ε "
             "counts, from one run of the attack that looks for the nearest one. Dotted: the budget of the worst case."
         )
-        figure = robustness_figures.curves(details["distances"], summary["budgets"])
+        figure = robustness_figures.curves(details["distances"], details["norms"], summary["budgets"])
         found.append(Plot(name="curves", title="Robust accuracy over ε", caption=caption, figure=figure))
     if "generated" in summary.get("models", {}):
         caption = "Robust accuracy of each model: generated, collected (what it was learned from), and their mean."
@@ -70,7 +70,6 @@ def _leader(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
         "worst": percent(model["worst_case_accuracy"]),
         "norms": [percent(model["worst_case"][norm]) for norm in NORMS],
         "masked": masking.get("masked"),
-        "verdict": masking.get("verdict", ""),
     }
 
 
@@ -93,7 +92,7 @@ def _distance(value: float | None) -> str:
 
 def _masking(masking: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {name: value for name, value in masking.items() if isinstance(value, float)}
-    return {"verdict": masking["verdict"], "masked": masking["masked"], "numbers": numbers}
+    return {"verdict": masking["verdict"], "numbers": numbers}
 
 
 def _siblings(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

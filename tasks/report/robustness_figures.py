@@ -15,12 +15,16 @@ LINES = ("-", "--", "-.", ":")
 
 
 @styled
-def curves(distances: Mapping[str, Mapping[str, Sequence[float | None]]], budgets: Mapping[str, float]) -> Figure:
-    """A panel per attack that looks for the nearest adversarial image, a line per network."""
+def curves(
+    distances: Mapping[str, Mapping[str, Sequence[float | None]]],
+    norms: Mapping[str, str],
+    budgets: Mapping[str, float],
+) -> Figure:
+    """A panel per attack that looks for the nearest adversarial image, in its norm; a line per network."""
     attacks = list(dict.fromkeys(name for found in distances.values() for name in found))
     figure, places = panels(len(attacks))
     for axes, attack in zip(places, attacks, strict=True):
-        norm = norm_of(attack)
+        norm = norms[attack]
         far = [d for found in distances.values() for d in found.get(attack, ()) if d]
         end = 1.05 * max([*far, budgets[norm]])
         for place, (model, found) in enumerate(distances.items()):
@@ -36,13 +40,6 @@ def curves(distances: Mapping[str, Mapping[str, Sequence[float | None]]], budget
     places[0].set_ylabel("robust accuracy, %")
     figure.legend(*places[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
     return figure
-
-
-def norm_of(attack: str) -> str:
-    """The norm that a name tells: `fmn_l2` → l2; elastic net is counted in L1, JSMA in pixels."""
-    parts = attack.split("@")[0].split("_")
-    known = [part for part in parts if part in NORMS]
-    return known[0] if known else ("l1" if "ead" in parts else "l0")
 
 
 @styled

@@ -1,6 +1,7 @@
 """What every attack keeps, whatever it does: one contract over a table of all of them."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from methods.attacks.random_noise import RandomNoise
 from methods.attacks.spatial import Spatial
 from methods.attacks.square import Square
 from methods.errors import BadData, BadSetting
-from tests.methods.attacks.victims import Constant, Shifted, trained, unseen
+from tests.methods.attacks.victims import Constant, Planted, Shifted, Stubborn, trained, unseen
 
 ATTACKS = {
     "fgsm_linf": Fgsm(epsilon=0.15),
@@ -105,11 +106,24 @@ def test_a_failed_sample_keeps_its_clean_image_bit_for_bit(attack, kind):
     images = unseen(8)[0].double()
     labels = torch.zeros(8, dtype=torch.int64)
     goal = Untargeted(labels) if kind is Untargeted else Targeted(labels, labels + 1)
-    found = measure(attack, Constant().eval(), images, goal, seeds=torch.arange(8))
-    assert not found.success.any()
-    assert torch.equal(found.images, images)
-    raw = attack(Constant().eval(), images.clone(), goal, seeds=torch.arange(8))
-    assert torch.equal(raw, images)
+    for model in (Constant().eval(), Stubborn().eval()):
+        found = measure(attack, model, images, goal, seeds=torch.arange(8))
+        assert not found.success.any()
+        assert torch.equal(found.images, images)
+        assert torch.equal(attack(model, images.clone(), goal, seeds=torch.arange(8)), images)
+
+
+def test_a_planted_adversarial_example_is_found(attack):
+    """Four pixels away, within every budget; whoever has no gradient would have to be very lucky."""
+    if attack.name in ("square_linf", "noise_linf", "spatial_grid"):
+        pytest.skip("it follows no gradient")
+    if isinstance(attack, Pgd):  # a few steps from a random point of a large ball end all around it
+        attack = dataclasses.replace(attack, random_start=False)
+    x = torch.full((2, 1, 16, 16), 0.85, dtype=torch.float64)
+    point = x[0].clone()
+    point[0, [3, 5, 7, 9], [4, 8, 2, 11]] = 1.0
+    found = measure(attack, Planted(point, 0.28).eval(), x, Untargeted(torch.zeros(2).long()), seeds=torch.arange(2))
+    assert found.success.all()
 
 
 def test_companions_and_order_change_nothing(attack, kind, whole):

@@ -1,6 +1,7 @@
 """The study of robustness by plain calls: whole, resumed, in other blocks, with a user's network, and its bad input."""
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 
@@ -14,16 +15,21 @@ from flows.configuration import Siblings
 from flows.studies import resolve
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.pgd import Pgd
+from methods.attacks.plain_gradient import PlainGradient
 from methods.collection.strategy import LastPhase, Training
+from methods.defences.distillation import Distillation
+from methods.defences.supervised import Schedule
 from methods.errors import BadSetting
 from models import CifarResNet
 from storage import datasets
 from storage.attack_rows import SCHEMA, read_attack_rows
+from tasks.adapters.libraries import LibraryAttack
 from tasks.attempts import Attempt
 from tasks.pool import InlinePool
 from tasks.report.page import build
 from tasks.run import Run
 from tasks.subjects import OwnNetwork
+from tasks.tutorial import Tutorial
 from tests.benches.plain import Unseen
 
 SCHEMA_OF_SUMMARIES = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
@@ -142,7 +148,8 @@ def test_a_users_network_stands_in_the_same_table(tmp_path):
     [
         ({"network": "no_such_module:network"}, "cannot be made"),
         ({"network": "json:loads"}, "cannot be made"),
-        ({"network": "torchvision:no_such_network"}, "no_such_network"),
+        ({"network": "torchvision:resnet18"}, "untrained"),
+        ({"network": "torchvision:no_such_network", "weights": __file__}, "no_such_network"),
         ({"network": "torch.nn:Identity"}, "for 2 images of 10 classes"),
         ({"network": f"{__name__}:network", "weights": "nowhere.pt"}, "nowhere.pt"),
     ],
@@ -150,6 +157,74 @@ def test_a_users_network_stands_in_the_same_table(tmp_path):
 def test_a_network_that_cannot_be_used_is_named(tmp_path, fields, told):
     with pytest.raises(BadSetting, match=told):
         run(study(own=(OwnNetwork(name="mine", **fields),)), tmp_path)
+
+
+def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
+    gone = OwnNetwork(name="mine", network=f"{__name__}:network", weights="nowhere.pt")
+    library = LibraryAttack(library="torchattacks", attack="FGSM")
+    wanting = [{"own": (gone,)}, {"tutorial": Tutorial(weights="nowhere.pth")}]
+    if importlib.util.find_spec("torchattacks") is None:
+        wanting.append({"attacks": (Attempt(attack=library),)})
+    for fields in wanting:
+        with pytest.raises(BadSetting, match=r"nowhere|torchattacks"):
+            run(study(**fields), tmp_path)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"attacks": (Attempt(attack=Pgd(epsilon=0.1)), Attempt(attack=Pgd(epsilon=0.2)))}, "pgd_linf"),
+        ({"own": (OwnNetwork(name="mine", network="a:b"),) * 2}, "mine"),
+        ({"own": (OwnNetwork(name="generated", network="a:b"),)}, "generated"),
+        ({"own": (OwnNetwork(name="ResNet-50", network="a:b"),)}, "ResNet-50"),
+        ({"defences": (Distillation(schedule=Schedule(epochs=1)),) * 2}, "distillation"),
+    ],
+)
+def test_two_of_one_name_are_refused(fields, told):
+    with pytest.raises(BadSetting, match=told):
+        study(**fields)
+
+
+def tutorial_of(told, home):
+    """Its part of summary and details, and the page drawn from them."""
+    chosen = study(attacks=ATTACKS[:1], tutorial=told)
+    summary, details = run(chosen, home)
+    folder = home / "runs" / "plain"
+    common = {"study": "robustness", "preset": "tutorial", "run_id": "plain", "seed": 0, "state": "completed"}
+    common |= {"started": "2026-05-12T02:00:07+00:00", "seconds": 3.0, "stages": {"attack": 2.0}, "error": None}
+    common |= {"environment": {"device": "cpu", "torch": "2", "dirty": False}, "config_hash": "c0" * 8}
+    folder.mkdir(parents=True)
+    for name, content in {"summary": common | summary, "details": details, "config": {}}.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return summary["tutorial"], details["tutorial"], build(folder).read_text()
+
+
+def test_without_weights_the_studys_network_stands_in_and_that_is_said(tmp_path):
+    told, details, page = tutorial_of(Tutorial(), tmp_path)
+    assert "stands in" in told["note"]
+    assert "stands in" in page
+    story = told["stories"]["untargeted"]
+    assert [line["step"] for line in story["lines"]] == [*range(0, 31, 5)]
+    aimed = told["stories"]["targeted"]["lines"]  # the loss of a network that is sure of a label is flat there
+    assert aimed[-1]["loss"] < aimed[0]["loss"]
+    assert story["before"][0]["class"] == told["label"]
+    assert "pictures" not in story
+    assert set(details["stories"]["targeted"]["pictures"]) == {"original", "adversarial"}
+
+
+def test_a_photograph_and_a_network_of_torchvision(tmp_path):
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(0)
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), tmp_path / "weights.pth")
+    attack = PlainGradient(steps=5, targeted_steps=5)
+    told, _, _ = tutorial_of(
+        Tutorial(network="squeezenet1_1", weights=str(tmp_path / "weights.pth"), attack=attack), tmp_path
+    )
+    assert "squeezenet1_1" in told["note"]
+    assert told["target"] == "airliner"
+    assert [line["step"] for line in told["stories"]["targeted"]["lines"]] == [0, 5]
+    assert len(told["stories"]["targeted"]["after"]) == 5
 
 
 def test_weights_of_another_network_and_pickles_are_refused(tmp_path):

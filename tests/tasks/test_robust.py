@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from storage.attack_rows import SCHEMA, publish_attack_rows
+from storage.attack_rows import SCHEMA, publish_attack_rows, read_attack_rows
 from tasks.robust import Budgets, attacked_models, distances
 
 BUDGETS = Budgets(linf=0.1, l2=1.0, l1=10.0, l0=5)
@@ -24,7 +25,7 @@ def row(attack, sample, *, success, model="undefended", member=0, clean=0, **dis
 def table(tmp_path):
     def write(*rows):
         columns = {name: [each[name] for each in rows] for name in SCHEMA.names}
-        return [publish_attack_rows(tmp_path / "block.parquet", columns)]
+        return read_attack_rows([publish_attack_rows(tmp_path / "block.parquet", columns).path])
 
     return write
 
@@ -47,6 +48,19 @@ def test_an_image_beyond_every_budget_counts_for_its_attack_alone(table):
     assert (attack["success"], attack["robust_accuracy"]) == (1, 0)
     assert attack["robust_accuracy_within_budgets"] == model["worst_case"]["l2"] == 0.5
     assert attack["mean_l2"] == pytest.approx((0.5 + 1 + 1.1 + 3) / 4)
+
+
+@pytest.mark.parametrize("epsilon", [1 / 255, 2 / 255, 4 / 255, 8 / 255])
+def test_an_attack_at_its_budget_is_within_it(table, epsilon):
+    """x ± ε in float32 is not always as near as ε."""
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (200, 3, 8, 8), generator=draw).float() / 255
+    moved = (x + epsilon * (2.0 * torch.randint(2, x.shape, generator=draw) - 1)).clamp(0, 1)
+    far = (moved - x).flatten(1).double().abs().amax(1)
+    assert far.max() > epsilon
+    rows = [row("fgsm_linf", s, success=True, linf=float(far[s])) for s in range(200)]
+    budgets = Budgets(linf=epsilon, l2=0.0, l1=0.0, l0=0)
+    assert attacked_models(table(*rows), budgets)["undefended"]["worst_case"]["linf"] == 0
 
 
 def test_what_is_wrong_to_begin_with_is_nobodys_success(table):

@@ -53,8 +53,11 @@ class CarliniWagnerL2:
         self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
-        descent = Descent.at(x, boxes.BOXES[self.box], self.learning_rate)
-        search, progress, nearest = Search.at(x, self.initial_c), Progress.at(x), Nearest.at(x)
+        # nothing is nearer than an image that is there already, and no c would ever fail on it
+        pending.settle(goal.reached(model(x).detach(), self.confidence), x)
+        descent = Descent.at(pending.x, boxes.BOXES[self.box], self.learning_rate)
+        search, progress = Search.at(pending.x, self.initial_c), Progress.at(pending.x)
+        nearest = Nearest.at(pending.x)
         window = -(-self.steps // WINDOWS)
         taken, most = 0, self.search_steps * self.steps
         while len(pending):

@@ -22,7 +22,7 @@ def test_a_linear_classifier_falls_exactly_from_its_distance_on(norm, loss, clas
             assert found.success.item() == falls, share
 
 
-def testcheckpoints_of_are_those_of_the_paper():
+def test_checkpoints_are_those_of_the_paper():
     """p = 0, .22, .41, .57, .70, .80, .87, .93, .99."""
     assert list(checkpoints_of(100)) == [22, 41, 57, 70, 80, 87, 93, 99]
     assert list(checkpoints_of(100).values()) == [22, 19, 16, 13, 10, 7, 6, 6]

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from methods.attacks.masking import diagnose
+from methods.attacks.masking import diagnose, judged
 from methods.attacks.pgd import Pgd
 from methods.errors import BadData, BadSetting
 from tests.methods.attacks.test_square import Rounded
@@ -49,6 +49,18 @@ def test_the_numbers_are_those_measured_elsewhere(found):
         assert masking.noise < masking.fgsm
         assert masking.fgsm <= masking.pgd + 0.02
         assert (masking.pgd > 0.7) == (name == "undefended")
+
+
+@pytest.mark.parametrize(
+    ("clean", "pgd", "strongest"), [(0.8703, 0.5329, 0.4925), (0.8492, 0.5643, 0.5308)], ids=["Engstrom", "TRADES"]
+)
+def test_honest_networks_of_the_literature_are_not_accused(clean, pgd, strongest):
+    """Robust accuracies published for CIFAR-10 at ε = 8/255, with PGD and with AutoAttack; on any number of samples."""
+    weaker, stronger = 1 - pgd / clean, 1 - strongest / clean
+    success = dict.fromkeys(("fgsm", "hot", "square", "noise"), 0.3) | {"pgd": weaker, "doubled": weaker}
+    success |= {"margin": stronger, "cw": stronger, "unbounded": 1.0}
+    for samples in (100, 1_000, 10_000):
+        assert not judged(samples, 8 / 255, 0.0, success, {name: name for name in success}).masked
 
 
 def test_the_teacher_alone_hides_as_much():

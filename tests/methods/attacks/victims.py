@@ -25,6 +25,26 @@ class Constant(nn.Module):
         return torch.tensor([2.0, 1.0, 0.0]).to(x) + 0 * x.flatten(1).sum(1, keepdim=True)
 
 
+class Stubborn(nn.Module):
+    """Always class 0, with gradients that promise otherwise: the lead over class 1 shrinks, but never below ½."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        lead = 1 + 0.5 * torch.tanh(x.flatten(1).mean(1, keepdim=True) - 0.5)
+        return torch.cat([lead, 0 * lead, 0 * lead - 1], 1)
+
+
+class Planted(nn.Module):
+    """Class 1 in a ball around one point, class 0 everywhere else; the gradient leads there."""
+
+    def __init__(self, point: Tensor, radius: float) -> None:
+        super().__init__()
+        self.point, self.radius = point, radius
+
+    def forward(self, x: Tensor) -> Tensor:
+        lead = 5 * ((x - self.point.to(x)).flatten(1).square().sum(1, keepdim=True) - self.radius**2)
+        return torch.cat([lead, -lead], 1)
+
+
 class Shifted(nn.Module):
     """The same classifier with a number added to all logits, which changes none of its answers."""
 
