@@ -103,6 +103,6 @@ def _cosines(a: Mapping[str, Tensor], b: Mapping[str, Tensor], axes: Mapping[str
     """Between all the weights of a group in a and in b, taken as two vectors."""
     cosines = {}
     for name, held in axes.items():
-        of_a, of_b = (torch.cat([state[axis[0]].flatten() for axis in held]) for state in (a, b))
+        of_a, of_b = (torch.cat([state[axis[0]].flatten().double() for axis in held]) for state in (a, b))
         cosines[name] = torch.cosine_similarity(of_a, of_b, dim=0).item()
     return cosines

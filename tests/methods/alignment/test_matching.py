@@ -7,13 +7,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.func import functional_call
 
 from methods.alignment.activation_matching import ActivationMatching, activations, match_cached
 from methods.alignment.assignment import assign
 from methods.alignment.correlation import CrossCorrelation
-from methods.alignment.permutation import inverse, permute
+from methods.alignment.permutation import inverse, permute, row_order
 from methods.alignment.weight_matching import WeightMatching
 from methods.errors import BadSetting
+from methods.layout import choose
 from tests.methods.alignment.networks import GROUPS, images, network, orders
 
 PLACES = {name: group[2] for name, group in GROUPS.items()}
@@ -53,6 +55,24 @@ def test_weights_find_the_permutation_of_a_copy(seed):
     assert min(matching.after.values()) == pytest.approx(1, abs=1e-6)
     aligned = permute(b.state_dict(), GROUPS, matching.permutations)
     assert all(torch.equal(aligned[name], value) for name, value in a.state_dict().items())
+
+
+@pytest.mark.parametrize("match", ["activations", "weights"])
+def test_layers_of_a_permuted_copy_fit_once_they_are_aligned(match):
+    a = network(7)
+    b, x = shuffled(a, orders(8)), images(20)
+    if match == "weights":
+        found = WeightMatching()(parameters(a), parameters(b), GROUPS, seed=0)
+    else:
+        found = ActivationMatching()(a, b, GROUPS, x)
+    layout = choose(a, ["inner_norm.*", "head.*"], buffers="snapshot")
+    row = layout.flatten(b.state_dict())
+    with torch.no_grad():
+        expected = a(x / 255)
+        as_it_is = functional_call(a, layout.restore(row), (x / 255,))
+        aligned = functional_call(a, layout.restore(row[row_order(layout, GROUPS, found.permutations)]), (x / 255,))
+    torch.testing.assert_close(aligned, expected, rtol=1e-4, atol=1e-4)
+    assert (as_it_is - expected).abs().max() > 0.1
 
 
 @given(st.integers(1, 6), st.integers(0, 2**31))
