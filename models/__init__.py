@@ -10,6 +10,7 @@ from torch import nn
 from models.cifar_resnet import CifarResNet
 from models.conv_net import ConvNet
 from models.normalize import with_normalisation
+from models.permutations import Groups
 from models.torchvision_networks import TorchvisionNetwork
 
 Network = CifarResNet | ConvNet | TorchvisionNetwork
@@ -17,11 +18,13 @@ Network = CifarResNet | ConvNet | TorchvisionNetwork
 __all__ = [
     "CifarResNet",
     "ConvNet",
+    "Groups",
     "Network",
     "TorchvisionNetwork",
     "build",
     "minimum_size",
     "patch",
+    "permutation_groups",
     "with_normalisation",
 ]
 
@@ -34,6 +37,11 @@ def minimum_size(network: Network) -> int:
 def patch(network: Network) -> int | None:
     """Images must be squares with a multiple of so many pixels on a side; None: any rectangle will do."""
     return network.patch if isinstance(network, TorchvisionNetwork) else None
+
+
+def permutation_groups(network: Network, *, shape: tuple[int, int, int]) -> Groups:
+    """Which hidden units can change places, and where they lie, in a network built for images of this `shape`."""
+    return network.permutation_groups(shape=shape)
 
 
 def build(

@@ -12,6 +12,8 @@ from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.permutations import Groups, residual_groups
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CifarResNet:
@@ -31,6 +33,15 @@ class CifarResNet:
 
     def module(self, *, classes: int, shape: tuple[int, int, int]) -> nn.Module:
         return ResNet(self, classes=classes, channels=shape[0])
+
+    @property
+    def blocks(self) -> tuple[int, int, int, int]:
+        """Of each stage."""
+        return (2, 2, 2, 2) if self.depth == 18 else (3, 4, 6, 3)
+
+    def permutation_groups(self, *, shape: tuple[int, int, int]) -> Groups:
+        convs = 3 if self.depth == 50 else 2
+        return residual_groups(blocks=self.blocks, width=self.width, convs=convs, shortcut="shortcut", head="linear")
 
 
 class BasicBlock(nn.Module):
@@ -86,11 +97,10 @@ class ResNet(nn.Module):
     def __init__(self, config: CifarResNet, *, classes: int, channels: int) -> None:
         super().__init__()
         block = Bottleneck if config.depth == 50 else BasicBlock
-        blocks = (2, 2, 2, 2) if config.depth == 18 else (3, 4, 6, 3)
         self.conv1 = nn.Conv2d(channels, config.width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(config.width)
         inputs = config.width
-        for stage, count in enumerate(blocks):
+        for stage, count in enumerate(config.blocks):
             width = config.width * 2**stage
             layers = []
             for place in range(count):

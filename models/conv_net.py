@@ -7,6 +7,8 @@ from annotated_types import Ge, MinLen
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.permutations import Axis, Group, Groups, Seen, affine
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ConvNet:
@@ -26,6 +28,19 @@ class ConvNet:
 
     def module(self, *, classes: int, shape: tuple[int, int, int]) -> nn.Module:
         return Convolutional(self, classes=classes, shape=shape)
+
+    def permutation_groups(self, *, shape: tuple[int, int, int]) -> Groups:
+        """`features.0`, `features.3` … are the channels of a convolution, `hidden.0` the fully connected units."""
+        groups, last = {}, len(self.channels) - 1
+        pixels = (shape[1] >> last + 1) * (shape[2] >> last + 1)
+        flat = Axis("linear.weight" if self.hidden is None else "hidden.0.weight", 1, pixels)
+        for place, channels in enumerate(self.channels):
+            name = f"features.{3 * place}"
+            read = flat if place == last else Axis(f"features.{3 * place + 3}.weight", 1)
+            groups[name] = Group(channels, (*affine(name), read), Seen(f"features.{3 * place + 2}"))
+        if self.hidden is not None:
+            groups["hidden.0"] = Group(self.hidden, (*affine("hidden.0"), Axis("linear.weight", 1)), Seen("hidden.1"))
+        return groups
 
 
 class Convolutional(nn.Module):

@@ -5,6 +5,9 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
+from models.permutations import Groups, residual_groups
+from models.torchvision_permutations import convnext_groups, vit_groups
+
 CONVNEXT_STRIDE = 32
 """A stem of stride 4 and three halvings, none of which pads: less than one such square is nothing."""
 
@@ -42,3 +45,15 @@ class TorchvisionNetwork:
 
         size = {"image_size": shape[1]} if self.patch else {}
         return get_model(self.name, weights=None, num_classes=classes, **size)
+
+    def permutation_groups(self, *, shape: tuple[int, int, int]) -> Groups:
+        match self.name:
+            case "vit_b_16":
+                return vit_groups(layers=12, width=768, hidden=3072, heads=12)
+            case "resnet18" | "resnet50":
+                blocks, convs = ((2, 2, 2, 2), 2) if self.name == "resnet18" else ((3, 4, 6, 3), 3)
+                return residual_groups(blocks=blocks, width=64, convs=convs, shortcut="downsample", head="fc")
+            case _:
+                middle = 9 if self.name == "convnext_tiny" else 27
+                width = 128 if self.name == "convnext_base" else 96
+                return convnext_groups(depths=(3, 3, middle, 3), widths=(width, 2 * width, 4 * width, 8 * width))
