@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@mkdir -p .weightsmith/prefect  # prefect.toml names it, and Prefect makes no parents
 	@touch $(READY)
 
-nightly: setup   ## tonight's run on this machine: preset digits, about six minutes
+nightly: setup   ## tonight's run on this machine: preset digits, about ten minutes
 	@$(VENV)/bin/weightsmith nightly --home $(HOME_FOLDER)
 
 test: setup      ## all tests

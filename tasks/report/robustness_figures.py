@@ -30,8 +30,8 @@ def curves(
         for place, (model, found) in enumerate(distances.items()):
             if attack not in found:
                 continue
-            sizes = np.array([end if d is None else d for d in found[attack]])
-            epsilon = np.concatenate([[0.0], np.sort(sizes), [end]])
+            sizes = np.array([np.inf if d is None else d for d in found[attack]])
+            epsilon = np.concatenate([[0.0], np.sort(sizes[np.isfinite(sizes)]), [end]])
             alive = [100 * float(np.mean(sizes > e)) for e in epsilon]
             line = LINES[place // len(SEEDS) % len(LINES)]
             axes.step(epsilon, alive, where="post", color=SEEDS[place % len(SEEDS)], linestyle=line, label=model)

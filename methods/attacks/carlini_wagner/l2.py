@@ -72,7 +72,8 @@ class CarliniWagnerL2:
                 progress.note(weighted + square_sum(delta))
                 descent.move(z, slope, 2 * delta)
             taken += window
-            ended = progress.stalled() | (descent.count + window > self.steps)
+            # what has not succeeded yet may be on its way: where logits are large, the loss falls slowly for long
+            ended = progress.stalled() & search.succeeded | (descent.count + window > self.steps)
             search.end(ended)
             progress.restart(ended)
             descent.slow((nearest.distance / max(1, pending.x[0].numel())).sqrt())

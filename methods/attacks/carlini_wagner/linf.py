@@ -75,7 +75,8 @@ class CarliniWagnerLinf:
                 progress.note(weighted + excess.flatten(1).sum(1))
                 descent.move(z, slope, delta.sign() * (excess > 0))
             nearer = nearest.distance * SHRINK < tau * NEARER
-            hopeless = ~nearer & (progress.stalled() | (descent.count + window > self.steps))
+            stalled = progress.stalled() & nearest.distance.isfinite()
+            hopeless = ~nearer & (stalled | (descent.count + window > self.steps))
             tried = torch.where(nearer, 0, tried + hopeless)
             tau = torch.where(nearer, nearest.distance * SHRINK, tau)
             c = torch.where(hopeless, c * FACTOR, c)

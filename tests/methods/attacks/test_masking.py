@@ -24,7 +24,7 @@ def test_only_the_distilled_network_is_said_to_hide_its_gradients(found):
     assert (masking.broken_by is not None) == masking.masked
     if masking.masked:
         assert masking.broken_by == "apgd_t_linf"
-        assert "apgd_t_linf breaks" in masking.verdict
+        assert "apgd_t_linf, which breaks" in masking.verdict
         assert "exactly zero" in masking.verdict
     else:
         assert masking.verdict.startswith("No sign")
