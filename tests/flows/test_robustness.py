@@ -201,7 +201,8 @@ def tutorial_of(told, home):
 
 
 def test_without_weights_the_studys_network_stands_in_and_that_is_said(tmp_path):
-    told, details, page = tutorial_of(Tutorial(), tmp_path)
+    small_steps = PlainGradient(epsilon=0.2, targeted_step_size=1e-4)
+    told, details, page = tutorial_of(Tutorial(stand_in=small_steps), tmp_path)
     assert "stands in" in told["note"]
     assert "stands in" in page
     story = told["stories"]["untargeted"]
