@@ -52,7 +52,7 @@ def check(study: Robustness) -> list[Subject]:
     """A user's networks. Raises `BadSetting` for what would be found missing only after hours."""
     for attempt in study.attacks:
         if isinstance(attempt.attack, LibraryAttack):
-            imported(attempt.attack.library)
+            imported(attempt.attack.package)
     if study.tutorial is not None:
         check_tutorial(study.tutorial)
     return [own_subject(own) for own in study.own]

@@ -20,8 +20,8 @@ from methods.attacks.goals import Goal, Targeted, Untargeted
 from methods.errors import BadSetting
 from methods.progress import OnStep, silent
 
-Library = Literal["foolbox", "art", "torchattacks"]
-PACKAGES = {"foolbox": "foolbox", "art": "adversarial-robustness-toolbox", "torchattacks": "torchattacks"}
+Package = Literal["foolbox", "art", "torchattacks"]
+DISTRIBUTIONS = {"foolbox": "foolbox", "art": "adversarial-robustness-toolbox", "torchattacks": "torchattacks"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,25 +35,25 @@ class LibraryAttack:
     goals: ClassVar[tuple[type, ...]] = (Untargeted, Targeted)
 
     kind: Literal["library"] = "library"
-    library: Library
+    package: Package
     attack: str
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     epsilon: Annotated[float, Gt(0)] | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.library}_{self.attack.lower()}"
+        return f"{self.package}_{self.attack.lower()}"
 
     def __call__(
         self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
     ) -> Images:
         """Raises `BadSetting` where the library or the attack is missing, or refuses its settings."""
-        module, run = imported(self.library), {"foolbox": _foolbox, "art": _art, "torchattacks": _torchattacks}
+        module, run = imported(self.package), {"foolbox": _foolbox, "art": _art, "torchattacks": _torchattacks}
         try:
-            found = run[self.library](module, self, _Module(model), x, goal)
+            found = run[self.package](module, self, _Module(model), x, goal)
         except (AttributeError, TypeError, ValueError) as error:
             raise BadSetting(
-                problem=f"{self.attack} of {PACKAGES[self.library]} cannot run: {error}",
+                problem=f"{self.attack} of {DISTRIBUTIONS[self.package]} cannot run: {error}",
                 remedy="check the attack's name, its settings, and whether it knows this kind of goal",
             ) from error
         found = found.detach().to(x).clamp(0, 1)
@@ -63,13 +63,13 @@ class LibraryAttack:
         return torch.where(per_sample(reached), found, x)
 
 
-def imported(library: Library) -> ModuleType:
+def imported(package: Package) -> ModuleType:
     try:
-        return importlib.import_module(library)
+        return importlib.import_module(package)
     except ImportError as error:
         raise BadSetting(
-            problem=f"{PACKAGES[library]} is not installed: {error}",
-            remedy=f"install it beside weightsmith (`uv pip install {PACKAGES[library]}`), or leave its attacks out",
+            problem=f"{DISTRIBUTIONS[package]} is not installed: {error}",
+            remedy=f"`uv pip install {DISTRIBUTIONS[package]}` beside weightsmith, or leave its attacks out",
         ) from error
 
 

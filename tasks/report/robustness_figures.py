@@ -46,7 +46,7 @@ def curves(
 def siblings(models: Mapping[str, Mapping[str, Any]]) -> Figure:
     attacks = list(models["generated"]["attacks"])
     figure, places = panels(len(attacks))
-    colours = dict(zip(models, (ORANGE, SEEDS[0], INK), strict=False))
+    colours = dict(zip(models, (ORANGE, SEEDS[0], INK), strict=True))
     rng = np.random.default_rng(0)
     for axes, attack in zip(places, attacks, strict=True):
         for place, (name, model) in enumerate(models.items()):

@@ -161,7 +161,7 @@ def test_a_network_that_cannot_be_used_is_named(tmp_path, fields, told):
 
 def test_what_is_missing_is_found_before_anything_is_trained(tmp_path):
     gone = OwnNetwork(name="mine", network=f"{__name__}:network", weights="nowhere.pt")
-    library = LibraryAttack(library="torchattacks", attack="FGSM")
+    library = LibraryAttack(package="torchattacks", attack="FGSM")
     wanting = [{"own": (gone,)}, {"tutorial": Tutorial(weights="nowhere.pth")}]
     if importlib.util.find_spec("torchattacks") is None:
         wanting.append({"attacks": (Attempt(attack=library),)})
