@@ -20,17 +20,19 @@ from methods.progress import OnStep, silent
 class AutoAttack:
     """After Croce and Hein, arXiv 2003.01690, section 6: APGD on the cross-entropy, APGD on the targeted DLR, Square.
 
-    Not the original: its third attack, FAB-T, is missing here, so that its robust accuracy may lie a little below this
-    one; random starts and order of draws are ours; and a target may be asked for, which the original does not know.
+    Not the original: its third attack, FAB-T, is missing here, and in L2 Square as well, so that its robust accuracy
+    may lie a little below this one; random starts and order of draws are ours; and a target may be asked for, which the
+    original does not know.
 
-    epsilon: radius. steps: gradients of each APGD attempt. classes: how many of the best other classes are targets in
-    turn. queries: of Square, per sample.
+    epsilon: radius, in units of the norm. steps: gradients of each APGD attempt. classes: how many of the best other classes are targets in
+    turn. queries: of Square, per sample, in L∞.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     goals: ClassVar[tuple[type, ...]] = (Untargeted, Targeted)
 
     kind: Literal["autoattack"] = "autoattack"
+    norm: Literal["linf", "l2"] = "linf"
     epsilon: Annotated[float, Gt(0)] = 0.1
     steps: Annotated[int, Ge(2)] = 100
     classes: Annotated[int, Ge(1)] = 9
@@ -38,14 +40,14 @@ class AutoAttack:
 
     @property
     def name(self) -> str:
-        return f"{self.kind}_linf"
+        return f"{self.kind}_{self.norm}"
 
     def parts(self) -> tuple[Attack, ...]:
-        return (
-            Apgd(epsilon=self.epsilon, steps=self.steps),
-            Apgd(loss="t", epsilon=self.epsilon, steps=self.steps, attempts=self.classes),
-            Square(epsilon=self.epsilon, queries=self.queries),
+        white_box = (
+            Apgd(norm=self.norm, epsilon=self.epsilon, steps=self.steps),
+            Apgd(norm=self.norm, loss="t", epsilon=self.epsilon, steps=self.steps, attempts=self.classes),
         )
+        return white_box if self.norm == "l2" else (*white_box, Square(epsilon=self.epsilon, queries=self.queries))
 
     def __call__(
         self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent

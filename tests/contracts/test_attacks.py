@@ -35,6 +35,7 @@ ATTACKS = {
     "apgd_t_linf": Apgd(epsilon=0.15, steps=10, loss="t", attempts=2),
     "apgd_ce_l2": Apgd(norm="l2", epsilon=1.5, steps=10),
     "autoattack_linf": AutoAttack(epsilon=0.12, steps=5, classes=2, queries=10),
+    "autoattack_l2": AutoAttack(norm="l2", epsilon=1.5, steps=5, classes=2),
     "square_linf": Square(epsilon=0.25, queries=40),
     "noise_linf": RandomNoise(epsilon=0.9, tries=20),
     "spatial_grid": Spatial(degrees=60.0, shift=0.2, rotations=5, shifts=3),

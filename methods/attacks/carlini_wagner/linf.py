@@ -32,7 +32,7 @@ class CarliniWagnerLinf:
 
     For every τ an attack tries values of c from the last that succeeded on (initial_c at first), c_steps of them in
     all, each for at most `steps` gradients, and goes on from its nearest image. learning_rate, confidence, objective,
-    box: as for L2.
+    box: as for L2. Every pixel must move at the same pace here, and the change of variables slows those near 0 and 1.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -40,12 +40,12 @@ class CarliniWagnerLinf:
 
     kind: Literal["cw_linf"] = "cw_linf"
     steps: Annotated[int, Ge(1)] = 100
-    learning_rate: Annotated[float, Gt(0)] = 0.01
+    learning_rate: Annotated[float, Gt(0)] = 0.1
     confidence: Annotated[float, Ge(0)] = 0.0
     initial_c: Annotated[float, Gt(0)] = 0.1
     c_steps: Annotated[int, Ge(1)] = 4
     objective: objectives.Name = "f6"
-    box: boxes.Name = "change_of_variables"
+    box: boxes.Name = "projected"
 
     def __post_init__(self) -> None:
         objectives.check_confidence(self.objective, self.confidence)
