@@ -24,8 +24,8 @@ class AutoAttack:
     may lie a little below this one; random starts and order of draws are ours; and a target may be asked for, which the
     original does not know.
 
-    epsilon: radius, in units of the norm. steps: gradients of each APGD attempt. classes: how many of the best other classes are targets in
-    turn. queries: of Square, per sample, in L∞.
+    epsilon: radius, in units of the norm. steps: gradients of each APGD attempt. classes: how many of the best other
+    classes are targets in turn. queries: of Square, per sample, in L∞.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

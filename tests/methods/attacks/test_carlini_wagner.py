@@ -48,7 +48,7 @@ def test_linf_comes_within_twelve_percent_of_the_closed_form(line):
 
 @pytest.mark.parametrize(("attack", "order"), [(CarliniWagnerL2(), 2), (CarliniWagnerLinf(), 1)])
 def test_among_four_classes_most_images_come_as_close(attack, order):
-    """Which of three classes is nearest is not convex: a few descents end at another one, up to a third further away."""
+    """Which of three classes is nearest is not convex: a few descents end at another, a third further away."""
     model, x = linear().requires_grad_(False), grey(40)
     logits = model(x)
     labels = logits.argmax(1)
