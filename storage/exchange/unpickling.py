@@ -17,12 +17,17 @@ from storage.errors import TornFile, UnsafePickle
 
 PICKLE_BYTES = 64 * 2**20
 """Of one pickle, without the numbers: a ResNet-18 with its configuration takes 0.1 MB."""
+TUPLES = 20_000
+"""In one pickle, four per tensor: a key of hundreds of thousands, one in the other, would end the process."""
 DAMAGED = "copy it again from where it comes from, or save it again with torch.save"
 CLASSES = ("torch.nn.modules.", "torch.nn.parameter.", "torchvision.models.", "models.", "omegaconf.", "typing.")
 """Beginnings of the names of classes that arrive as `Thing`s: networks, and the configurations beside them."""
 PLAIN = {
-    f"{room}.{kind.__name__}" for room in ("builtins", "__builtin__") for kind in (int, float, bool, str, list, dict)
+    f"{room}.{name}"
+    for room in ("builtins", "__builtin__")
+    for name in ("int", "long", "float", "bool", "str", "unicode", "bytes", "list", "tuple", "dict", "object")
 }
+"""Types that configurations mention, as Python 3 and 2 name them; they arrive as `Thing`s too, never as themselves."""
 STORAGES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,
@@ -129,11 +134,15 @@ def load_pickle(stream: BinaryIO, path: str, storages: dict[str, Storage] | None
 
 def _scan(stream: BinaryIO, start: int) -> None:
     """Bounds the length, and the memory that one opcode of a few bytes could ask for."""
+    tuples = 0
     for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         if stream.tell() - start > PICKLE_BYTES:
             raise ValueError(f"it is longer than {PICKLE_BYTES:,} bytes")
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > count:
             raise ValueError(f"entry {argument:,} of its memo after {count:,} steps")
+        tuples += opcode.name.startswith("TUPLE")
+        if tuples > TUPLES:
+            raise ValueError(f"it has more than {TUPLES:,} tuples")
 
 
 class _Restricted(pickle.Unpickler):
@@ -158,7 +167,9 @@ class _Restricted(pickle.Unpickler):
             remedy="do not load it with torch.load; ask its author for tensors alone (safetensors, or a state dict)",
         )
 
-    def persistent_load(self, pid: Any, /) -> Storage:
+    def persistent_load(self, pid: Any, /) -> Any:
+        if pid[0] == "module" and pid[1] in self.made.values():
+            return pid[1]  # before PyTorch 1.6 a network's class came with its source, which is dropped
         kind, dtype, key, _, count, *view = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype) or any(each is not None for each in view):
             raise pickle.UnpicklingError(f"unknown reference {pid!r:.100}")
