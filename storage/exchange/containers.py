@@ -14,7 +14,8 @@ from torch import Tensor
 
 from methods.errors import BadData
 from storage.errors import MissingFile, TornFile
-from storage.exchange.unpickling import DAMAGED, PICKLE_BYTES, Storage, Stored, load_pickle
+from storage.exchange.stand_ins import Storage, Stored
+from storage.exchange.unpickling import DAMAGED, PICKLE_BYTES, load_pickle
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """The first two pickles of a file from before PyTorch 1.6."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from methods.errors import BadData
-from storage.exchange.unpickling import Thing
+from storage.exchange.stand_ins import Thing
 
 DEEPEST = 50
 TRACKED = "num_batches_tracked"

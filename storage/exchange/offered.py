@@ -11,7 +11,7 @@ from torch import Tensor
 from methods.errors import BadData
 from storage.exchange.containers import TorchFile, read_torch
 from storage.exchange.networks import state_of
-from storage.exchange.unpickling import Thing
+from storage.exchange.stand_ins import Thing
 from storage.formats import read_tensors
 
 State = dict[str, Tensor]
