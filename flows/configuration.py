@@ -15,6 +15,7 @@ from storage.datasets import Data
 from tasks.attempts import Attempt
 from tasks.defend import ADVERSARIAL, DISTILLED, TEACHER, Defence
 from tasks.generators import GeneratorConfig
+from tasks.imported import Imported
 from tasks.laboratory import Apparatus
 from tasks.resources import Resources
 from tasks.robust import Budgets
@@ -40,7 +41,7 @@ class ParameterDiffusion:
     preset: str = "custom"
     data: Data
     network: Annotated[Network, Field(discriminator="kind")]
-    strategy: Annotated[Strategy, Field(discriminator="kind")]
+    strategy: Annotated[Strategy | Imported, Field(discriminator="kind")]
     generator: Annotated[GeneratorConfig, Field(discriminator="kind")]
     samples: Annotated[int, Ge(2)] = 200
     fit_rows: Annotated[int, Ge(1)] | None = None

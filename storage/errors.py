@@ -76,3 +76,10 @@ class NotCommitted(StorageError):
 @dataclasses.dataclass(eq=False, kw_only=True)
 class DoubledRows(StorageError):
     """The same (run, seed, step) occurs more than once in what would become one set."""
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class UnsafePickle(StorageError):
+    """A pickle that wants to load `wanted`, which tensors and plain networks do not need; nothing of it was run."""
+
+    wanted: str

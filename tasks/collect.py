@@ -17,6 +17,7 @@ from storage.formats import publish_json
 from storage.manifest import part_file
 from storage.rows import Row
 from storage.snapshots import commit, write_part
+from tasks.imported import Imported, imported
 from tasks.laboratory import Apparatus, Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
@@ -32,6 +33,10 @@ def collect(
     pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], bases: Sequence[Ref], run: Run
 ) -> tuple[Ref, list[Ref]]:
     """The committed set (its entry file), and per seed a JSON file of how its collection went."""
+    if isinstance(apparatus.strategy, Imported):
+        layout = Laboratory.layout_for(apparatus, splits)
+        _, entry, record = imported(apparatus.strategy, apparatus.network, layout, splits, seeds)
+        return entry, [record]
     decided_by = (apparatus, splits.digest, [base.sha256 for base in bases])
     folder = run.product("snapshots", "", *decided_by)
     records = pool.carry_out(

@@ -22,6 +22,7 @@ from models import Network
 from storage.datasets import Data, Split, Splits
 from storage.files import Ref, verify_ref
 from storage.formats import read_tensors
+from tasks.imported import Imported
 from tasks.resources import Resources
 
 IN_FLIGHT = {"cpu": {"batch": 64, "rows": 256}, "gpu": {"batch": 512, "rows": 8192}}
@@ -37,7 +38,7 @@ class Apparatus:
 
     data: Data
     network: Network
-    strategy: Strategy
+    strategy: Strategy | Imported
     resources: Resources
 
 

@@ -190,7 +190,7 @@ def _curves(
         curves["collection"] += [label | curve for curve in record["curves"]]
         for name, curve in told[each, generator]["curves"].items():
             curves.setdefault(name, []).append(label | curve)
-    return curves
+    return {name: lines for name, lines in curves.items() if lines}  # an imported network was trained elsewhere
 
 
 def _pca(products: Products, seed: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_tensors
+from tasks.imported import Imported, imported
 from tasks.laboratory import Apparatus, Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
@@ -19,6 +20,9 @@ from tasks.stage import stage
 @stage
 def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], run: Run) -> list[Ref]:
     """The networks as they are before the first snapshot: the phases of the strategy that keep no rows."""
+    if isinstance(apparatus.strategy, Imported):
+        layout = Laboratory.layout_for(apparatus, splits)
+        return [imported(apparatus.strategy, apparatus.network, layout, splits, seeds)[0]]
     parts = (apparatus.data, splits.digest, apparatus.network, opening(apparatus), apparatus.strategy.buffers)
     return pool.carry_out(
         "train",

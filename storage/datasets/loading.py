@@ -50,7 +50,14 @@ def load(data: Data, *, home: Path) -> Splits:
     }
     splits = {split: _read(parts[split], rows[split], data, split) for split in rows}
     check_shapes({f"the {split} split of {data.source}": read.images.shape[1:] for split, read in splits.items()})
-    return Splits(name=source.name, classes=source.classes, **splits)
+    channels = splits["train"].images.shape[1]
+    for field, given in (("mean", data.mean), ("std", data.std)):
+        if given is not None and len(given) != channels:
+            raise BadSetting(
+                problem=f"data.{field} has {len(given)} numbers, the images of {data.source} have {channels} channels",
+                remedy="give one number per channel, or null",
+            )
+    return Splits(name=source.name, classes=source.classes, **splits, given_mean=data.mean, given_std=data.std)
 
 
 def _find(data: Data, home: Path) -> Source:

@@ -21,6 +21,7 @@ class Data:
     train_limit, test_limit: keep at most so many images, counted after the validation images have left.
     seed: of the holding out and the limits, both stratified by label; never the seed of a run.
     crop_padding, flip: augmentation while training, see `methods.augment`.
+    mean, std: of each channel, in [0, 1], what classifiers normalise with; None: those of the training images.
     """
 
     source: str = "digits"
@@ -34,5 +35,7 @@ class Data:
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
     crop_padding: Annotated[int, Ge(0)] = 0
     flip: bool = False
+    mean: tuple[Annotated[float, Ge(0), Le(1)], ...] | None = None
+    std: tuple[Annotated[float, Gt(0)], ...] | None = None
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

@@ -25,13 +25,18 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
-    """Three disjoint splits of one data set; label k is the class `classes[k]`."""
+    """Three disjoint splits of one data set; label k is the class `classes[k]`.
+
+    given_mean, given_std: what classifiers normalise with where it is not measured.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Split
     validation: Split
     test: Split
+    given_mean: tuple[float, ...] | None = None
+    given_std: tuple[float, ...] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -41,13 +46,13 @@ class Splits:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Mean of each channel over the training images, in [0, 1]."""
-        return self._moments[0]
+        """Mean of each channel over the training images, in [0, 1], unless it is given."""
+        return self._moments[0] if self.given_mean is None else self.given_mean
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Standard deviation of each channel over all pixels of the training images, in [0, 0.5]."""
-        return self._moments[1]
+        """Standard deviation of each channel over all pixels of the training images, unless it is given."""
+        return self._moments[1] if self.given_std is None else self.given_std
 
     @cached_property
     def digest(self) -> str:

@@ -152,3 +152,13 @@ def test_a_misspelt_source_gets_a_suggestion(tmp_path):
 def test_settings_out_of_range_or_misspelt_do_not_validate(wrong):
     with pytest.raises(ValidationError):
         TypeAdapter(Data).validate_python(wrong)
+
+
+def test_normalisation_may_be_given_and_changes_no_image(tmp_path):
+    measured = load(Data(train_limit=20), home=tmp_path)
+    given = load(Data(train_limit=20, mean=(0.5,), std=(0.25,)), home=tmp_path)
+    assert (given.mean, given.std) == ((0.5,), (0.25,))
+    assert given.digest == measured.digest
+    assert measured.mean != given.mean
+    with pytest.raises(BadSetting, match=r"data\.std has 3 numbers.* 1 channels"):
+        load(Data(train_limit=20, std=(0.25,) * 3), home=tmp_path)
