@@ -13,7 +13,7 @@ from methods.errors import BadSetting
 from models import Network
 from storage.datasets import Data
 from tasks.attempts import Attempt
-from tasks.defend import ADVERSARIAL, DISTILLED, TEACHER, Defence
+from tasks.defend import DISTILLED, FIRST, Defence
 from tasks.generators import GeneratorConfig
 from tasks.imported import Imported
 from tasks.laboratory import Apparatus
@@ -107,7 +107,7 @@ class Siblings:
     attacks: Annotated[tuple[Attempt, ...], MinLen(1)]
 
 
-RESERVED = ("undefended", TEACHER, DISTILLED, ADVERSARIAL, *SIBLINGS)
+RESERVED = ("undefended", DISTILLED, *FIRST.values(), *SIBLINGS)
 NAME = re.compile(r"[a-z0-9][a-z0-9_.@]*")
 
 

@@ -8,6 +8,7 @@ from methods import randomness
 from methods.defences.adversarial_training import AdversarialTraining
 from methods.defences.distillation import Distillation
 from methods.defences.supervised import Trained
+from methods.defences.undefended import Undefended
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -18,8 +19,15 @@ from tasks.run import Run
 from tasks.stage import stage
 from tasks.subjects import Subject
 
-Defence = Distillation | AdversarialTraining
-TEACHER, DISTILLED, ADVERSARIAL = "distillation_teacher", "distilled", "adversarially_trained"
+Defence = Distillation | AdversarialTraining | Undefended
+TEACHER, DISTILLED, ADVERSARIAL, PLAIN = (
+    "distillation_teacher",
+    "distilled",
+    "adversarially_trained",
+    "plainly_trained",
+)
+FIRST = {Distillation: TEACHER, AdversarialTraining: ADVERSARIAL, Undefended: PLAIN}
+"""The network that each is known by, or begins with."""
 
 
 @stage
@@ -29,7 +37,7 @@ def defend(
     """Networks of the same architecture, trained on the same images, from the seed of `first`; distilled ones last."""
     decided = (apparatus.data, splits.digest, apparatus.network, first.seed)
     openings = {
-        TEACHER if isinstance(defence, Distillation) else ADVERSARIAL: Job(
+        FIRST[type(defence)]: Job(
             work=train_defended,
             arguments=(defence, first.seed),
             target=run.product("defended", ".safetensors", defence, *decided),

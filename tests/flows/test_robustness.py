@@ -19,6 +19,7 @@ from methods.attacks.plain_gradient import PlainGradient
 from methods.collection.strategy import LastPhase, Training
 from methods.defences.distillation import Distillation
 from methods.defences.supervised import Schedule
+from methods.defences.undefended import Undefended
 from methods.errors import BadSetting
 from models import CifarResNet
 from storage import datasets
@@ -103,10 +104,13 @@ def test_other_blocks_give_the_same_rows(ran, tmp_path):
 def test_defended_twins_and_siblings_stand_in_the_same_table(tmp_path):
     smoke = resolve("robustness", "smoke")
     siblings = Siblings(models=3, attacks=(Attempt(attack=Fgsm()),))
-    whole = study(defences=smoke.defences, generated=siblings, attacks=ATTACKS[:1], seeds=(0, 1), masking_images=4)
+    control = Undefended(schedule=smoke.defences[0].schedule)
+    whole = study(
+        defences=(*smoke.defences, control), generated=siblings, attacks=ATTACKS[:1], seeds=(0, 1), masking_images=4
+    )
     summary, details = run(whole, tmp_path)
     models = summary["models"]
-    twins = {"undefended", "distillation_teacher", "distilled", "adversarially_trained"}
+    twins = {"undefended", "distillation_teacher", "distilled", "adversarially_trained", "plainly_trained"}
     assert set(models) == twins | {"generated", "collected", "mean"}
     assert [models[name]["members"] for name in ("generated", "collected", "mean")] == [3, 3, 2]
     assert all(models[name]["masking"]["verdict"] for name in twins)
