@@ -11,7 +11,7 @@ units permutes what is generated for it.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -61,7 +61,8 @@ class UnitDiffusion:
                 problem=f"{sum(map(len, rows))} rows of {len(rows)} networks are too few to tell what they share",
                 remedy="give two networks or more with two rows or more each",
             )
-        model = self.networks(units, shown[0], seed=seed).to(rows[0].device)
+        statistics = {name: each.shape[1] for name, each in shown[0].statistics.items()}
+        model = self.networks(units, statistics, seed=seed).to(rows[0].device)
         means = torch.stack([each.mean(0) for each in rows])
         centred = torch.stack([centre(units, mean, each) for mean, each in zip(means, shown, strict=True)])
         model.bias = centred[:, units.rest].mean(0)
@@ -80,9 +81,8 @@ class UnitDiffusion:
         curve = self._train(model, moves / model.spread, owner, conditions, seed=seed, on_step=on_step)
         return model.eval(), curve
 
-    def networks(self, units: Units, shown: Shown, *, seed: int = 0) -> UnitSampler:
-        """Before it is fitted, or for the state of one that was."""
-        statistics = {name: each.shape[1] for name, each in shown.statistics.items()}
+    def networks(self, units: Units, statistics: Mapping[str, int], *, seed: int = 0) -> UnitSampler:
+        """Before it is fitted, or for the state of one that was; of each group, how many statistics a unit shows."""
         return UnitSampler(units, statistics, partial(self.build_denoiser, seed=seed), self.diffusion, self.sampling)
 
     def _train(

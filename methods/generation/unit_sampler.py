@@ -1,6 +1,6 @@
 """The fitted generator of rows for a network that no row was ever collected of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -32,7 +32,7 @@ class UnitSampler(nn.Module):
     def __init__(
         self,
         units: Units,
-        statistics: dict[str, int],
+        statistics: Mapping[str, int],
         build_denoiser: Callable[..., nn.Module],
         diffusion: Diffusion,
         sampling: Sampling,

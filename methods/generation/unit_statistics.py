@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from methods.alignment.activation_matching import activations
-from methods.alignment.permutation import Groups
+from methods.alignment.permutation import Groups, touched
 from methods.evaluation.boundary import pixels
 from methods.generation.ridge import coefficients
 from methods.generation.units import Units
@@ -54,13 +54,16 @@ class UnitStatistics:
         classes: int,
     ) -> Shown:
         """Of a copy of `network` in eval mode with the row `level` written into it, which the units see nothing of."""
-        bare = copy.deepcopy(network).eval()
-        bare.load_state_dict(bare.state_dict() | layout.restore(level.to(labels.device)))
-        seen = responses(bare, Units.of(layout, groups), groups, images, self.batch)
+        seen = responses(network, layout, groups, level, images, self.batch)
         return Shown(
             {name: self.of(each, labels, classes) for name, each in seen.items()},
             {name: each.mean(1) for name, each in seen.items()},
         )
+
+    @staticmethod
+    def count(classes: int) -> int:
+        """Statistics of a unit."""
+        return 3 + classes
 
     def of(
         self, seen: Float[Tensor, "units n"], labels: Int[Tensor, "n"], classes: int
@@ -88,13 +91,39 @@ def readout(
 
 
 def responses(
-    network: nn.Module, units: Units, groups: Groups, images: UInt8[Tensor, "n c h w"], batch: int
+    network: nn.Module,
+    layout: Layout,
+    groups: Groups,
+    level: Float[Tensor, "D"],
+    images: UInt8[Tensor, "n c h w"],
+    batch: int,
 ) -> dict[str, Float[Tensor, "units n"]]:
-    """The mean response of every unit of the kept groups, over the pixels or tokens of an image, to each image."""
-    places = {name: groups[name][2] for name in units.groups}
+    """Of every unit next to the kept layers, over the pixels or tokens of an image the mean, with `level` written in.
+
+    The network stays as it is.
+    """
+    bare = copy.deepcopy(network).eval()
+    bare.load_state_dict(bare.state_dict() | layout.restore(level))
+    places = {name: place for name, (_, _, place) in touched(groups, layout.names).items() if place is not None}
     shown: dict[str, list[Tensor]] = {name: [] for name in places}
     for some in images.split(batch):
-        seen = activations(network, {name: place for name, place in places.items() if place}, pixels(some))
-        for name, each in seen.items():
+        for name, each in activations(bare, places, pixels(some)).items():
             shown[name].append(each.unflatten(1, (len(some), -1)).mean(2))
     return {name: torch.cat(parts, dim=1) for name, parts in shown.items()}
+
+
+def readout_row(
+    units: Units,
+    level: Float[Tensor, "D"],
+    seen: dict[str, Float[Tensor, "units n"]],
+    labels: Int[Tensor, "n"],
+    classes: int,
+    ridge: float,
+) -> Float[Tensor, "D"]:
+    """`level` with every head's numbers replaced by the ridge regression of the class on the units that it reads."""
+    row, wanted = level.clone(), one_hot(labels, classes).to(level.dtype)
+    for head in units.heads:
+        weight = readout(seen[head.group], wanted, ridge).T
+        row[head.weight] = weight
+        row[head.bias] = wanted.mean(0) - weight @ seen[head.group].mean(1)
+    return row

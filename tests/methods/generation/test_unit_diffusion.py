@@ -83,7 +83,7 @@ def test_permuting_the_recipients_units_permutes_what_is_generated():
 
 
 def test_a_stored_state_gives_the_same_samples(sampler):
-    again = method().networks(units(), shown(0))
+    again = method().networks(units(), {name: numbers for name, (_, numbers) in GROUPS.items()})
     again.load_state_dict(sampler.state_dict())
     again.eval()
     # an averaged denoiser takes no gradients, and attention may take another path for one that does
