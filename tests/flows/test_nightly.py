@@ -33,7 +33,8 @@ attacks = 'attacks=[{"attack": {"kind": "fgsm"}}, {"attack": {"kind": "pgd", "st
 few = [attacks, "images=6", "block=4", "masking_images=null"]
 base = [f"base.{each}" for each in small]
 brief = ["recipient.epochs=1", "fine_tuning.training.epochs=1", "fine_tuning.models=2", "alignment.images=20"]
-settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base], "transplant": [*brief, *base]}
+settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base]}
+settings["transplant"] = [*brief, *base]
 nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
