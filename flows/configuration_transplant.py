@@ -11,6 +11,7 @@ from methods.collection.strategy import Training
 from storage.datasets import Data
 from tasks.align import Alignment
 from tasks.fine_tune import FineTuning
+from tasks.held_out import HeldOut
 from tasks.laboratory import Apparatus
 from tasks.mistakes import Mistakes
 from tasks.resources import Resources
@@ -37,6 +38,7 @@ class Transplant:
     base: whose networks are donors; `seeds` and `seed` take the place of its own. backdoor: how the backdoored
     recipient is poisoned. recipient: how it and the independent one are trained. fine_tuning: on as many clean images
     as alignment takes. test_images: evenly spread, that everything is measured on; all if null.
+    held_out: generation for networks that no row was collected of, measured on all test images; null: none.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -52,6 +54,7 @@ class Transplant:
     defended: Defended = Defended()
     mistakes: Mistakes = Mistakes()
     test_images: Annotated[int, Ge(1)] | None = None
+    held_out: HeldOut | None = None
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
 

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from flows.configuration_transplant import Transplant
+from flows.unseen import check_unseen, generate_for_unseen
 from methods.errors import BadSetting
 from storage.datasets import Splits
 from tasks.align import AS_IS, Weights, align
@@ -95,7 +96,12 @@ def transplant_and_compare(
         matchings=matchings,
         mistakes=wrong,
     )
-    return summarise_transplants(products, splits, study.defended.keeps, study.defended.lowers, study.seed)
+    summary, details = summarise_transplants(products, splits, study.defended.keeps, study.defended.lowers, study.seed)
+    if study.held_out is not None:
+        unseen, facts = generate_for_unseen(study.held_out, base, study.alignment, pool, splits, run)
+        verdict = f"{summary['verdict']} {facts['verdict']}"
+        summary |= {"held_out": unseen, "held_out_facts": facts, "verdict": verdict}
+    return summary, details
 
 
 def check(study: Transplant, splits: Splits) -> None:
@@ -107,3 +113,5 @@ def check(study: Transplant, splits: Splits) -> None:
             remedy="choose one of them",
         )
     study.backdoor.trigger(splits.test.images[:1])  # says so where it does not fit
+    if study.held_out is not None:
+        check_unseen(study.base, splits)

@@ -27,8 +27,8 @@ def check_unseen(base: ParameterDiffusion, splits: Splits) -> None:
 
 def generate_for_unseen(
     held_out: HeldOut, base: ParameterDiffusion, alignment: Alignment, pool: Pool, splits: Splits, run: Run
-) -> dict[str, Any]:
-    """The summary's `held_out`."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary's `held_out` and `held_out_facts`."""
     apparatus, layout = base.apparatus, Laboratory.layout_for(base.apparatus, splits)
     seeds = [*held_out.training_seeds, *held_out.held_out_seeds]
     bases = train(pool, apparatus, splits, seeds, run)

@@ -25,7 +25,11 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
     for name, numbers in _sets_of_models(summary).items():
         tags = {"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {}
         yield _models("generator", name, numbers, tags)
-    for kind, sets in (("transplant", _transplants(summary)), ("cause", summary.get("causes", {}))):
+    for kind, sets in (
+        ("transplant", _transplants(summary)),
+        ("cause", summary.get("causes", {})),
+        ("held_out", _unseen(summary)),
+    ):
         yield from (_models(kind, name, models) for name, models in sets.items())
     for name, models in _attacks(summary).items():
         keys = list(dict.fromkeys(key for numbers in models.values() for key in numbers if key != "per_member"))
@@ -60,6 +64,11 @@ def _transplants(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         for kind, numbers in kinds.items()
     }
     return found | ({"badnets fine_tuned": summary["fine_tuning"]} if "fine_tuning" in summary else {})
+
+
+def _unseen(summary: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """What was written into networks that a generator never saw; other studies tell other things by this name."""
+    return (summary.get("held_out") or {}) if "transplants" in summary else {}
 
 
 def _attacks(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:

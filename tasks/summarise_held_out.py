@@ -26,8 +26,8 @@ MARGIN = 0.03
 @stage
 def summarise_held_out(
     held_out: HeldOut, rows: Samples, scores: Sequence[Ref], snapshots: Ref, matchings: Sequence[Ref], seed: int
-) -> dict[str, Any]:
-    """Test accuracies by what was written into the networks, over all of them and per network.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Test accuracies by what was written into the networks, and what else is known, as per network.
 
     snapshots: of the held-out networks. spread_ratio: mean over the numbers of a row of the generated rows' standard
     deviation over that of the network's own rows.
@@ -38,8 +38,7 @@ def summarise_held_out(
     overall = accuracies(found, np.ones(len(found), bool), seed)
     generated = overall[GENERATOR]["accuracies"]
     likeness = [matched_correlation(read_json(ref.path), ALIGNED) for ref in matchings]
-    return {
-        **{name: overall[name] for name in names},
+    facts = {
         "differences": {
             name: difference(generated, overall[name]["accuracies"], seed=seed) for name in names if name != GENERATOR
         },
@@ -52,6 +51,7 @@ def summarise_held_out(
         "held_out_seeds": list(held_out.held_out_seeds),
         "verdict": verdict(overall, per_seed),
     }
+    return overall, facts
 
 
 def accuracies(scores: Scores, chosen: np.ndarray, seed: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.recipients import BADNETS
-from tasks.report import transplant_figures
+from tasks.report import held_out, transplant_figures
 from tasks.report.chapter import Plot
 from tasks.report.transplant_rows import HEADS, rows
 from tasks.report.words import interval, percent, signed
@@ -52,7 +52,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
         )
         figure = transplant_figures.backdoor(details["backdoor"], recipients[BADNETS])
         found.append(Plot(name="backdoor", title="What becomes of the backdoor", caption=caption, figure=figure))
-    return found
+    return found + held_out.plots(summary)
 
 
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +62,7 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
         "causes": [_cause(name, told) for name, told in summary.get("causes", {}).items()],
         "defences": summary.get("defences", []),
         "seconds": summary.get("alignment_seconds", {}),
+        "held_out": held_out.content(summary),
     }
 
 

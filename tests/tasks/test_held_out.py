@@ -104,14 +104,15 @@ def test_a_second_run_finds_everything_and_tells_the_same(place, splits, watcher
     done = len(watcher.stages)
     assert generate_for_unseen(HELD_OUT, base(), Alignment(), pool, splits, run) == first
     assert all(jobs == committed for _, jobs, committed in watcher.stages[done:])
-    assert {name: first[name]["n"] for name in ("generator", "real_snapshots", "own_snapshots", "recipient")} == {
+    told, facts = first
+    assert {name: told[name]["n"] for name in ("generator", "real_snapshots", "own_snapshots", "recipient")} == {
         "generator": 3,
         "real_snapshots": 3,
         "own_snapshots": 4,
         "recipient": 1,
     }
-    assert first["per_seed"]["5"]["generator"] == first["generator"]
-    assert first["spread_ratio"] > 0
+    assert facts["per_seed"]["5"]["generator"] == told["generator"]
+    assert facts["spread_ratio"] > 0
 
 
 def test_a_seed_is_fitted_on_or_held_out():
