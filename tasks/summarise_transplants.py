@@ -155,10 +155,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
         f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
-    worst = min(summary["causes"].items(), key=lambda item: item[1]["mean"])
+    mistakes = {name: told["mean"] for name, told in summary["causes"].items() if name != NONE}
+    worst = min(mistakes, key=lambda name: mistakes[name])
     found = next((each for each in summary["defences"] if each["defence"]), None)
     text += f"; the best defence is {found['name']}" if found else "; nothing here counts as a defence"
-    return text + f". The costliest single mistake: {worst[0]}, mean {_percent(worst[1]['mean'])}."
+    return text + f". The costliest single mistake: {worst}, mean {_percent(mistakes[worst])}."
 
 
 def _percent(share: float) -> str:
