@@ -20,9 +20,10 @@ from tasks.rows import Material
 from tasks.run import Run
 from tasks.sample import sample
 from tasks.subjects import COLLECTED, GENERATED
-from tasks.summarise_transplants import FINE_TUNED, ONE_SHOT, Grafts, Transplanted, summarise_transplants
+from tasks.summarise_transplants import summarise_transplants
 from tasks.train import train
 from tasks.transplant import Graft, transplant
+from tasks.transplanted import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
 
 
 def transplant_and_compare(
@@ -90,7 +91,6 @@ def transplant_and_compare(
         run,
     )
     products = Transplanted(
-        donors=tuple(donors),
         grafts=grafts | plain,
         numbers=dict(zip([*grafts, *plain], [*moved, *written], strict=True)),
         matchings=matchings,

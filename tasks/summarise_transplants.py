@@ -1,6 +1,5 @@
 """From the numbers of transplanted rows to `summary.json` and `details.json`."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,46 +7,18 @@ import numpy as np
 
 from methods.evaluation.distribution import difference, distribution
 from storage.datasets import Splits
-from storage.files import Ref
 from storage.formats import read_json, read_tensors
-from tasks.align import ALIGNED, AS_IS, KINDS, Pair, Weights, matched_correlation
+from tasks.align import ALIGNED, AS_IS, KINDS, matched_correlation
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
-from tasks.transplant import ALONE, Graft, read_transplant
+from tasks.transplant import ALONE
+from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted
 
-FINE_TUNED, ONE_SHOT, UNALIGNED, NONE = "fine_tuned", "one_shot", "unaligned", "none"
-Grafts = dict[tuple[str, str, int], Graft]
-"""By recipient, what the rows are, and the donor's seed."""
-Rows = list[dict[str, dict[str, np.ndarray]]]
-"""As `read_transplant` gives them, one per donor."""
+UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
 """In place of an accuracy of 0, of which nothing can be kept."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Transplanted:
-    """References to everything that a transplant run has made; `numbers` by the same keys as `grafts`."""
-
-    donors: tuple[Weights, ...]
-    grafts: Grafts
-    numbers: Mapping[tuple[str, str, int], Ref]
-    matchings: Mapping[Pair, Ref]
-    mistakes: Mapping[str, Sequence[Ref]]
-
-    def rows(self, recipient: str, source: str) -> Rows:
-        return [read_transplant(ref) for key, ref in self.numbers.items() if key[:2] == (recipient, source)]
-
-    def matching(self, recipient: str, source: str) -> list[dict[str, Any]]:
-        found = [graft for key, graft in self.grafts.items() if key[:2] == (recipient, source)]
-        return [read_json(self.matchings[graft.pair].path) for graft in found]
-
-    def references(self) -> dict[str, dict[str, str]]:
-        named = {f"{graft.name}": self.numbers[key] for key, graft in self.grafts.items()}
-        named |= {f"alignment {a.seed} to {b.seed}": ref for (a, b), ref in self.matchings.items()}
-        named |= {f"{name} {place}": ref for name, refs in self.mistakes.items() for place, ref in enumerate(refs)}
-        return {name: dataclasses.asdict(ref) for name, ref in named.items()}
 
 
 @stage
@@ -184,10 +155,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
         f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
-    worst = min(summary["causes"].items(), key=lambda item: item[1]["mean"])
+    mistakes = {name: told["mean"] for name, told in summary["causes"].items() if name != NONE}
+    worst = min(mistakes, key=lambda name: mistakes[name])
     found = next((each for each in summary["defences"] if each["defence"]), None)
     text += f"; the best defence is {found['name']}" if found else "; nothing here counts as a defence"
-    return text + f". The costliest single mistake: {worst[0]}, mean {_percent(worst[1]['mean'])}."
+    return text + f". The costliest single mistake: {worst}, mean {_percent(mistakes[worst])}."
 
 
 def _percent(share: float) -> str:

@@ -37,7 +37,7 @@ def digits() -> Transplant:
         base=bases.digits(),
         recipient=Training(epochs=20, learning_rate=0.1, batch_size=64, schedule="one_cycle"),
         fine_tuning=FineTuning(
-            training=Training(epochs=20, learning_rate=0.05, batch_size=64, schedule="one_cycle"), models=20
+            training=Training(epochs=10, learning_rate=0.05, batch_size=64, schedule="one_cycle"), models=10, views=2
         ),
         seeds=(0, 1),
     )
