@@ -12,7 +12,7 @@ from storage.scores import Scores, read_scores
 from tasks.align import ALIGNED, matched_correlation
 from tasks.evaluate import ORIGINAL
 from tasks.held_out import HeldOut
-from tasks.held_out_rows import GENERATOR, REAL
+from tasks.held_out_rows import GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL
 from tasks.rows import matrix_of
 from tasks.sample import Samples
 from tasks.stage import stage
@@ -70,10 +70,16 @@ def spread_ratio(generated: Ref, snapshots: Ref, seed: int) -> float:
 
 
 def verdict(overall: Mapping[str, Any], per_seed: Mapping[str, Mapping[str, Any]]) -> str:
-    made, real, own = (overall[name]["mean"] for name in (GENERATOR, REAL, OWN))
+    made, real, mean, own, readout = (
+        _percent(overall[name]["mean"]) for name in (GENERATOR, REAL, MEAN_OF_ALIGNED, OWN, READOUT)
+    )
     near = sum(each[GENERATOR]["mean"] >= each[REAL]["mean"] - MARGIN for each in per_seed.values())
     return (
-        f"Rows generated for networks never seen reach {100 * made:.1f} % on average, aligned rows of other networks "
-        f"{100 * real:.1f} %, the networks' own rows {100 * own:.1f} %; on {near} of {len(per_seed)} networks no more "
-        f"than {100 * MARGIN:.0f} points below aligned rows."
+        f"Rows generated for networks never seen reach {made} on average, aligned rows of other networks {real}, their "
+        f"mean {mean}, the networks' own rows {own}, a linear readout {readout}; on {near} of {len(per_seed)} networks "
+        f"generated rows are no more than {100 * MARGIN:.0f} points below aligned ones."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

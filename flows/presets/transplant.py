@@ -46,7 +46,9 @@ def digits() -> Transplant:
 def held_out() -> Transplant:
     """Digits: generation for five networks never seen, fitted on 50 rows each of eight others; one donor of them all.
 
-    Cost: not measured alone; 14 networks of 6 + 100 epochs, 4 s each, and a generator that takes 20 s. RESULT
+    Cost: the part for these networks 13 minutes in one process beside much other work (a network takes 4 s on an idle
+    core). Reaches on test, seeds that chose nothing: generated 94.3 %, the networks' own rows 94.4 %, aligned rows of
+    the other networks 76.2 %, their mean 90.5 %; a ridge regression of the classes as the head 96.0 %.
     """
     base = bases.digits()
     assert isinstance(base.strategy, LastPhase)

@@ -22,7 +22,7 @@ NAMES = {
     RECIPIENT: ("untouched", "the network as it was trained"),
 }
 CLOUDS = {GENERATOR: ORANGE, REAL: BLUE, OWN: GREY}
-POINTS = {MEAN_OF_ALIGNED: ("s", SKY), READOUT: ("D", GREEN), EXPECTED: ("_", INK), RECIPIENT: ("*", PURPLE)}
+POINTS = {MEAN_OF_ALIGNED: ("s", SKY), READOUT: ("D", GREEN), EXPECTED: ("X", INK), RECIPIENT: ("*", PURPLE)}
 
 
 def plots(summary: Mapping[str, Any]) -> list[Plot]:

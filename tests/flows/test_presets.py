@@ -12,11 +12,13 @@ from flows.cells import study_of
 from flows.configuration import Cell, ParameterDiffusion
 from flows.studies import KINDS
 from flows.transplanting import check
+from flows.unseen import generate_for_unseen
 from methods.attacks.measuring import measure
 from methods.collection.loop import Record
 from methods.evaluation.boundary import pixels
 from methods.generation.autoencoding import GateLimits
 from methods.generation.generator import Rows
+from methods.generation.latent_ddpm import Sampling
 from methods.generation.token_diffusion import TokenLimits
 from storage.datasets import Split, Splits
 from tasks.ablating import BASE
@@ -194,6 +196,21 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     told = read_transplant(ref)
     assert told.keys() == {*ALIGNMENTS, "alone"}
     assert all(len(told[kind]["asr"]) == 2 for kind in ALIGNMENTS)
+
+
+@pytest.mark.parametrize("preset", [each for each in MOVING if KINDS["transplant"].preset_functions()[each]().held_out])
+def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None:
+    study = KINDS["transplant"].preset_functions()[preset]()
+    assert study.held_out is not None
+    splits, base = synthetic(study.data.source), shortened(study.base)
+    brief = dataclasses.replace(study.held_out.diffusion, steps=2, batch_size=2, times=3)
+    few = {"training_seeds": (0, 1), "held_out_seeds": (2,), "samples": 2, "diffusion": brief}
+    held_out = dataclasses.replace(study.held_out, **few, sampling=Sampling(steps=2))
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    told, _ = generate_for_unseen(
+        held_out, base, study.alignment, InlinePool(base.apparatus, splits, Unseen()), splits, run
+    )
+    assert told["generator"]["n"] == told["real_snapshots"]["n"] == 2
 
 
 @pytest.mark.parametrize(("study", "preset"), GENERATING)
