@@ -10,17 +10,19 @@ from tasks.align import Weights
 from tasks.laboratory import Apparatus
 from tasks.pool import Pool
 from tasks.run import Run
-from tasks.train import train
+from tasks.stage import stage
+from tasks.train import training
 
 SOURCE, INDEPENDENT, BADNETS = RECIPIENTS = ("source", "independent", "badnets")
 
 
+@stage
 def recipients(
     pool: Pool,
     apparatus: Apparatus,
     splits: Splits,
     donors: Sequence[Weights],
-    training: Training,
+    how: Training,
     backdoor: BadNets,
     run: Run,
 ) -> dict[str, list[Weights]]:
@@ -28,10 +30,12 @@ def recipients(
 
     The two are trained alike, from initialisations of their own that the run's seed decides.
     """
-    phases = (Phase(train=("*",), training=training),)
-    found = {SOURCE: list(donors)}
-    for name, poison in ((INDEPENDENT, None), (BADNETS, backdoor)):
-        seed = randomness.derive(run.seed, "recipient", name)
-        (ref,) = train(pool, apparatus, splits, [seed], run, phases=phases, poison=poison)
-        found[name] = [Weights(seed=seed, base=ref)] * len(donors)
-    return found
+    phases = (Phase(train=("*",), training=how),)
+    poisons = {INDEPENDENT: None, BADNETS: backdoor}
+    seeds = {name: randomness.derive(run.seed, "recipient", name) for name in poisons}
+    jobs = [
+        training(apparatus, splits, seeds[name], run, phases=phases, poison=poison) for name, poison in poisons.items()
+    ]
+    made = dict(zip(poisons, pool.carry_out("recipients", jobs), strict=True))
+    others = {name: [Weights(seed=seeds[name], base=ref)] * len(donors) for name, ref in made.items()}
+    return {SOURCE: list(donors), **others}

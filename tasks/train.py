@@ -18,34 +18,31 @@ from tasks.stage import stage
 
 
 @stage
-def train(
-    pool: Pool,
+def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], run: Run) -> list[Ref]:
+    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows."""
+    return pool.carry_out("train", [training(apparatus, splits, seed, run) for seed in seeds])
+
+
+def training(
     apparatus: Apparatus,
     splits: Splits,
-    seeds: Sequence[int],
+    seed: int,
     run: Run,
     *,
     phases: tuple[Phase, ...] | None = None,
     poison: BadNets | None = None,
-) -> list[Ref]:
-    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows, or others.
+) -> Job:
+    """The job that trains one network, by other phases than the strategy's or with a backdoor where these are given.
 
-    poison: train them with this backdoor; each seed chooses its own images to be poisoned.
+    Which images are poisoned, the network's seed decides.
     """
     phases = opening(apparatus) if phases is None else phases
-    parts = (apparatus.data, splits.digest, apparatus.network, phases, apparatus.strategy.buffers, poison)
-    backdoored = "backdoored " if poison else ""
-    return pool.carry_out(
-        "train",
-        [
-            Job(
-                work=train_one,
-                arguments=(phases, poison, seed),
-                target=run.product("base", ".safetensors", *parts, seed),
-                label=f"{backdoored}seed {seed}",
-            )
-            for seed in seeds
-        ],
+    decided = (apparatus.data, splits.digest, apparatus.network, phases, apparatus.strategy.buffers, poison, seed)
+    return Job(
+        work=train_one,
+        arguments=(phases, poison, seed),
+        target=run.product("base", ".safetensors", *decided),
+        label=f"{'backdoored ' if poison else ''}seed {seed}",
     )
 
 

@@ -16,7 +16,7 @@ from tasks.align import KINDS, Alignment, Weights, align, matched_correlation, p
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
 from tasks.run import Run
-from tasks.train import train
+from tasks.train import train, training
 from tasks.transplant import Graft, read_transplant, transplant
 
 TRAINING = Training(epochs=1, batch_size=4)
@@ -143,15 +143,15 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     pool, _, run = place
     phases = (Phase(train=("*",), training=TRAINING),)
     poison = BadNets(trigger=Patch(size=2), target=1, fraction=0.5)
-    clean, again = train(pool, pool.worker.apparatus, splits, [7, 7], run)
-    named = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases)[0]
-    assert clean == again == named
-    bad = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases, poison=poison)[0]
+    apparatus = pool.worker.apparatus
+    clean, again = train(pool, apparatus, splits, [7, 7], run)
+    assert clean == again
+    (bad,) = pool.carry_out("bad", [training(apparatus, splits, 7, run, phases=phases, poison=poison)])
     assert bad.path != clean.path
     by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
     pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
     changed = Run(home=run.home, run_id="r", preset="p", seed=0, salt="poisoned by hand")
-    same = train(pool, pool.worker.apparatus, splits, [7], changed)[0]
+    same = train(pool, apparatus, splits, [7], changed)[0]
     first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert json.loads(read_tensors(bad.path)[1]["curves"])
