@@ -8,10 +8,10 @@ from methods.collection.strategy import Phase, Training
 from storage.datasets import Splits
 from tasks.align import Weights
 from tasks.laboratory import Apparatus
-from tasks.pool import Pool
+from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
-from tasks.train import training
+from tasks.train import network_file, train_one
 
 SOURCE, INDEPENDENT, BADNETS = RECIPIENTS = ("source", "independent", "badnets")
 
@@ -22,7 +22,7 @@ def recipients(
     apparatus: Apparatus,
     splits: Splits,
     donors: Sequence[Weights],
-    how: Training,
+    training: Training,
     backdoor: BadNets,
     run: Run,
 ) -> dict[str, list[Weights]]:
@@ -30,11 +30,17 @@ def recipients(
 
     The two are trained alike, from initialisations of their own that the run's seed decides.
     """
-    phases = (Phase(train=("*",), training=how),)
+    phases = (Phase(train=("*",), training=training),)
     poisons = {INDEPENDENT: None, BADNETS: backdoor}
     seeds = {name: randomness.derive(run.seed, "recipient", name) for name in poisons}
     jobs = [
-        training(apparatus, splits, seeds[name], run, phases=phases, poison=poison) for name, poison in poisons.items()
+        Job(
+            work=train_one,
+            arguments=(phases, poison, seeds[name]),
+            target=network_file(apparatus, splits.digest, phases, poison, seeds[name], run),
+            label=name,
+        )
+        for name, poison in poisons.items()
     ]
     made = dict(zip(poisons, pool.carry_out("recipients", jobs), strict=True))
     others = {name: [Weights(seed=seeds[name], base=ref)] * len(donors) for name, ref in made.items()}

@@ -18,32 +18,42 @@ from tasks.stage import stage
 
 
 @stage
-def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], run: Run) -> list[Ref]:
-    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows."""
-    return pool.carry_out("train", [training(apparatus, splits, seed, run) for seed in seeds])
-
-
-def training(
+def train(
+    pool: Pool,
     apparatus: Apparatus,
     splits: Splits,
-    seed: int,
+    seeds: Sequence[int],
     run: Run,
     *,
     phases: tuple[Phase, ...] | None = None,
     poison: BadNets | None = None,
-) -> Job:
-    """The job that trains one network, by other phases than the strategy's or with a backdoor where these are given.
+) -> list[Ref]:
+    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows, or others.
 
-    Which images are poisoned, the network's seed decides.
+    poison: train them with this backdoor; each seed chooses its own images to be poisoned.
     """
     phases = opening(apparatus) if phases is None else phases
-    decided = (apparatus.data, splits.digest, apparatus.network, phases, apparatus.strategy.buffers, poison, seed)
-    return Job(
-        work=train_one,
-        arguments=(phases, poison, seed),
-        target=run.product("base", ".safetensors", *decided),
-        label=f"{'backdoored ' if poison else ''}seed {seed}",
+    backdoored = "backdoored " if poison else ""
+    return pool.carry_out(
+        "train",
+        [
+            Job(
+                work=train_one,
+                arguments=(phases, poison, seed),
+                target=network_file(apparatus, splits.digest, phases, poison, seed, run),
+                label=f"{backdoored}seed {seed}",
+            )
+            for seed in seeds
+        ],
     )
+
+
+def network_file(
+    apparatus: Apparatus, digest: str, phases: tuple[Phase, ...], poison: BadNets | None, seed: int, run: Run
+) -> str:
+    """Where the network lies that these phases make on images of this digest."""
+    parts = (apparatus.data, digest, apparatus.network, phases, apparatus.strategy.buffers, poison)
+    return run.product("base", ".safetensors", *parts, seed)
 
 
 def opening(apparatus: Apparatus) -> tuple[Phase, ...]:

@@ -16,7 +16,7 @@ from tasks.align import KINDS, Alignment, Weights, align, matched_correlation, p
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
 from tasks.run import Run
-from tasks.train import train, training
+from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 
 TRAINING = Training(epochs=1, batch_size=4)
@@ -146,7 +146,9 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     apparatus = pool.worker.apparatus
     clean, again = train(pool, apparatus, splits, [7, 7], run)
     assert clean == again
-    (bad,) = pool.carry_out("bad", [training(apparatus, splits, 7, run, phases=phases, poison=poison)])
+    named = train(pool, apparatus, splits, [7], run, phases=phases)[0]
+    assert named == clean
+    bad = train(pool, apparatus, splits, [7], run, phases=phases, poison=poison)[0]
     assert bad.path != clean.path
     by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
     pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
