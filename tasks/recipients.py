@@ -8,13 +8,15 @@ from methods.collection.strategy import Phase, Training
 from storage.datasets import Splits
 from tasks.align import Weights
 from tasks.laboratory import Apparatus
-from tasks.pool import Pool
+from tasks.pool import Job, Pool
 from tasks.run import Run
-from tasks.train import train
+from tasks.stage import stage
+from tasks.train import network_file, train_one
 
 SOURCE, INDEPENDENT, BADNETS = RECIPIENTS = ("source", "independent", "badnets")
 
 
+@stage
 def recipients(
     pool: Pool,
     apparatus: Apparatus,
@@ -29,9 +31,17 @@ def recipients(
     The two are trained alike, from initialisations of their own that the run's seed decides.
     """
     phases = (Phase(train=("*",), training=training),)
-    found = {SOURCE: list(donors)}
-    for name, poison in ((INDEPENDENT, None), (BADNETS, backdoor)):
-        seed = randomness.derive(run.seed, "recipient", name)
-        (ref,) = train(pool, apparatus, splits, [seed], run, phases=phases, poison=poison)
-        found[name] = [Weights(seed=seed, base=ref)] * len(donors)
-    return found
+    poisons = {INDEPENDENT: None, BADNETS: backdoor}
+    seeds = {name: randomness.derive(run.seed, "recipient", name) for name in poisons}
+    jobs = [
+        Job(
+            work=train_one,
+            arguments=(phases, poison, seeds[name]),
+            target=network_file(apparatus, splits.digest, phases, poison, seeds[name], run),
+            label=name,
+        )
+        for name, poison in poisons.items()
+    ]
+    made = dict(zip(poisons, pool.carry_out("recipients", jobs), strict=True))
+    others = {name: [Weights(seed=seeds[name], base=ref)] * len(donors) for name, ref in made.items()}
+    return {SOURCE: list(donors), **others}

@@ -30,7 +30,7 @@ def smoke() -> Transplant:
 def digits() -> Transplant:
     """Handwritten digits: two donors of `parameter_diffusion`'s preset, 400 generated rows in three recipients.
 
-    Cost: less than a minute on two cores beside the donors and the generator that it shares.
+    Cost: about 1 minute on two cores beside the donors and the generator that it shares with that study.
     """
     return Transplant(
         preset="digits",

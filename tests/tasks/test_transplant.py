@@ -143,15 +143,17 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     pool, _, run = place
     phases = (Phase(train=("*",), training=TRAINING),)
     poison = BadNets(trigger=Patch(size=2), target=1, fraction=0.5)
-    clean, again = train(pool, pool.worker.apparatus, splits, [7, 7], run)
-    named = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases)[0]
-    assert clean == again == named
-    bad = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases, poison=poison)[0]
+    apparatus = pool.worker.apparatus
+    clean, again = train(pool, apparatus, splits, [7, 7], run)
+    assert clean == again
+    named = train(pool, apparatus, splits, [7], run, phases=phases)[0]
+    assert named == clean
+    bad = train(pool, apparatus, splits, [7], run, phases=phases, poison=poison)[0]
     assert bad.path != clean.path
     by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
     pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
     changed = Run(home=run.home, run_id="r", preset="p", seed=0, salt="poisoned by hand")
-    same = train(pool, pool.worker.apparatus, splits, [7], changed)[0]
+    same = train(pool, apparatus, splits, [7], changed)[0]
     first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert json.loads(read_tensors(bad.path)[1]["curves"])
