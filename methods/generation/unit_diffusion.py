@@ -63,12 +63,14 @@ class UnitDiffusion:
             )
         statistics = {name: each.shape[1] for name, each in shown[0].statistics.items()}
         model = self.networks(units, statistics, seed=seed).to(rows[0].device)
+        # m: of every unit its numbers, and of the head its mean output in place of its bias
         means = torch.stack([each.mean(0) for each in rows])
         centred = torch.stack([centre(units, mean, each) for mean, each in zip(means, shown, strict=True)])
         model.bias = centred[:, units.rest].mean(0)
         for name, columns in units.groups.items():
             given = torch.cat([each.statistics[name] for each in shown])
             model.regression(name).fit(given, centred[:, columns].flatten(0, 1), self.shrinkage)
+        # δ, on a common scale for each number of a unit, and what the denoiser is told of the network that it is of
         seen = [[each[0] for each in model.conditions(one)] for one in shown]
         conditions = [torch.stack(each) for each in zip(*seen, strict=True)]
         for scale, each in zip(model.scales, conditions, strict=True):
