@@ -66,7 +66,9 @@ def held_out() -> Transplant:
 def cifar10_small() -> Transplant:
     """Any CIFAR-10 as Parquet (set base.data.source=parquet:PATH), width 16, donors of `parameter_diffusion`'s preset.
 
-    Measured on 2,000 test images.
+    Measured on 2,000 test images. Cost: not measured as a whole: half of the base's, two trainings, some minutes more.
+    Reached with 20 collected rows in the independent network of another seed, 1,000 test images: 12.3 % as they are,
+    80.6 % aligned by activations, 79.5 % by weights; the recipient alone 81.5 %.
     """
     return Transplant(
         preset="cifar10_small",
