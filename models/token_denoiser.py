@@ -74,7 +74,7 @@ class Block(nn.Module):
         tokens: Float[Tensor, "n m w"],
         registers: Float[Tensor, "n r w"],
         time: Float[Tensor, "n 1 w"],
-        where: Float[Tensor, "1 m w"],
+        where: Float[Tensor, "#n m w"],
     ) -> tuple[Float[Tensor, "n m w"], Float[Tensor, "n r w"]]:
         registers = registers + self.read(registers, self.norm(tokens))
         registers = self.register_layer(registers, time)

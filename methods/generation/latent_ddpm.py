@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods import randomness
 from methods.diffusion.ema import Ema
-from methods.diffusion.process import Schedule, ddim, ddpm, loss
+from methods.diffusion.process import Epsilon, Schedule, ddim, ddpm, loss
 from methods.generation.autoencoding import (
     AutoencoderTraining,
     GateLimits,
@@ -173,7 +173,7 @@ def train_denoiser(
 
 
 def draw_latents(
-    denoiser: nn.Module,
+    denoiser: Epsilon,
     noise: Float[Tensor, "n d"],
     diffusion: Diffusion,
     sampling: Sampling,

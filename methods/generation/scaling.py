@@ -33,10 +33,10 @@ class Standardise(nn.Module):
         scale.std = std.clamp(min=max(RELATIVE_FLOOR * std.max().item(), torch.finfo(torch.float32).tiny)).float()
         return scale
 
-    def forward(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+    def forward(self, rows: Float[Tensor, "*n D"]) -> Float[Tensor, "*n D"]:
         return (rows - self.mean) / self.std
 
-    def invert(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+    def invert(self, rows: Float[Tensor, "*n D"]) -> Float[Tensor, "*n D"]:
         return rows * self.std + self.mean
 
 

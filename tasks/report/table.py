@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report.comparison import HEADS, comparison
+from tasks.report.transplant_rows import HEADS as MOVED
+from tasks.report.transplant_rows import rows as moved
 from tasks.report.words import duration, percent, signed
 from tasks.subjects import SIBLINGS
 
@@ -27,6 +29,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _cells(summary["cells"]))
     if "models" in summary:
         return Group(head, _attacked(summary["models"]))
+    if "transplants" in summary:
+        return Group(head, _moved(summary))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -80,6 +84,13 @@ def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
 
 
+def _moved(summary: Mapping[str, Any]) -> Table:
+    table = Table(*MOVED, box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy and attack success in %")
+    for row in moved(summary):
+        table.add_row(*map(Text, row))
+    return table
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -90,6 +101,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "models" in summary:
         lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
         lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
+    if "transplants" in summary:
+        lines += ["", _line(*MOVED), _line(*["---"] * len(MOVED))]
+        lines += [_line(*map(_plain, row)) for row in moved(summary)]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

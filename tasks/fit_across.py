@@ -1,0 +1,74 @@
+"""Fitting one generator on the rows of several networks: one job, its product the fitted state."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from methods import randomness
+from methods.generation.unit_diffusion import UnitDiffusion
+from methods.generation.unit_statistics import Shown
+from methods.generation.units import Units
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_tensors
+from tasks.align import Weights
+from tasks.held_out import HeldOut
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.rows import matrix_of
+from tasks.run import Run
+from tasks.stage import stage
+
+
+@stage
+def fit_across(
+    pool: Pool, held_out: HeldOut, networks: Sequence[Weights], snapshots: Ref, splits: Splits, run: Run
+) -> Ref:
+    """The generator's state, fitted on all rows of these networks."""
+    decided = (held_out.fitting, snapshots.sha256, [each.base.sha256 for each in networks], splits.digest, run.seed)
+    job = Job(
+        work=fit_one,
+        arguments=(held_out, tuple(networks), snapshots, run.seed),
+        target=run.product("held_out_fits", ".safetensors", *decided),
+        label=f"{len(networks)} networks",
+    )
+    return pool.carry_out("fit_across", [job])[0]
+
+
+def fit_one(
+    laboratory: Laboratory,
+    held_out: HeldOut,
+    networks: Sequence[Weights],
+    snapshots: Ref,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    rows = [torch.from_numpy(matrix_of(snapshots, each.seed)[0]).to(laboratory.device) for each in networks]
+    units = Units.of(laboratory.layout, laboratory.groups)
+    level = units.levelled(torch.stack([each.mean(0) for each in rows]).mean(0))
+    seen = [show(laboratory, held_out, each, level) for each in networks]
+    seed = randomness.derive(run_seed, "fit", UnitDiffusion.name)
+    sampler, curve = held_out.build().fit(units, rows, seen, seed=seed, on_step=on_step)
+    state = {f"sampler.{name}": value for name, value in sampler.state_dict().items()}
+    publish_tensors(target, {"level": level, **state}, {"curve": json.dumps(dataclasses.asdict(curve))})
+
+
+def show(laboratory: Laboratory, held_out: HeldOut, network: Weights, level: Float[Tensor, "D"]) -> Shown:
+    """What a network shows with `level` in place of its kept layers."""
+    images = laboratory.spread(held_out.images)
+    return held_out.statistics(
+        laboratory.network(network.seed, network.base),
+        laboratory.layout,
+        laboratory.groups,
+        level,
+        images.images,
+        images.labels,
+        len(laboratory.splits.classes),
+    )

@@ -1,0 +1,159 @@
+"""What is written into a network never seen: generated rows, and what stands beside them, a file of rows each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from methods import randomness
+from methods.alignment.permutation import row_order
+from methods.errors import Diverged
+from methods.generation.unit_sampler import UnitSampler
+from methods.generation.unit_statistics import readout_row, responses
+from methods.generation.units import Units
+from methods.progress import OnStep
+from storage.files import Ref, verify_ref
+from storage.formats import publish_tensors, read_tensors
+from tasks.align import ALIGNED, Pair, Weights, permutations_of
+from tasks.fit_across import show
+from tasks.held_out import HeldOut
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.rows import matrix_of
+from tasks.run import Run
+from tasks.sample import Samples
+from tasks.stage import stage
+from tasks.transplant import own_row
+
+GENERATOR, EXPECTED = "generator", "generator_mean"
+MEAN_OF_ALIGNED, REAL = "baseline_mean_of_aligned", "real_snapshots"
+READOUT, RECIPIENT = "baseline_linear_readout", "recipient"
+
+
+class Source(NamedTuple):
+    """What rows for a network are made from: the fit, the training networks and their rows, their units matched."""
+
+    held_out: HeldOut
+    fitted: Ref
+    donors: tuple[Weights, ...]
+    snapshots: Ref
+    matchings: tuple[Ref, ...]
+    """Of each donor with the recipient."""
+
+
+@stage
+def rows_for(
+    pool: Pool,
+    held_out: HeldOut,
+    fitted: Ref,
+    donors: Sequence[Weights],
+    snapshots: Ref,
+    recipients: Sequence[Weights],
+    matchings: Mapping[Pair, Ref],
+    run: Run,
+) -> Samples:
+    """By seed of the recipient and name, rows for `evaluate`."""
+    jobs = {}
+    for recipient in recipients:
+        found = tuple(matchings[donor, recipient] for donor in donors)
+        source = Source(held_out, fitted, tuple(donors), snapshots, found)
+        hashes = [ref.sha256 for ref in (fitted, snapshots, recipient.base, *found)]
+        for name in MAKERS:
+            jobs[recipient.seed, name] = Job(
+                work=make_rows,
+                arguments=(name, source, recipient, run.seed),
+                target=run.product("held_out_rows", ".safetensors", name, held_out, hashes, run.seed),
+                label=f"{name} for {recipient.seed}",
+            )
+    return dict(zip(jobs, pool.carry_out("rows_for", list(jobs.values())), strict=True))
+
+
+def make_rows(
+    laboratory: Laboratory,
+    name: str,
+    source: Source,
+    recipient: Weights,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    rows = MAKERS[name](laboratory, source, recipient, randomness.derive(run_seed, name, recipient.seed), on_step)
+    if not torch.isfinite(rows).all():
+        raise Diverged(problem=f"{name} has numbers that are not finite", remedy="look at the denoiser's loss", step=0)
+    publish_tensors(target, {"rows": rows.contiguous()}, {"generator": name})
+
+
+Made = Float[Tensor, "n D"]
+
+
+def generated(laboratory: Laboratory, source: Source, recipient: Weights, seed: int, on_step: OnStep) -> Made:
+    sampler, level = restored(laboratory, source)
+    seen = show(laboratory, source.held_out, recipient, level)
+    return sampler.sample(source.held_out.samples, seen, seed=seed, on_step=on_step)
+
+
+def expected(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+    """The generator without its diffusion."""
+    sampler, level = restored(laboratory, source)
+    return sampler.expected(show(laboratory, source.held_out, recipient, level))[None].cpu()
+
+
+def linear_readout(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+    """A head in closed form, from the same images; of other networks' rows only the level of the norms is used."""
+    sampler, level = restored(laboratory, source)
+    images, how = laboratory.spread(source.held_out.images), source.held_out.statistics
+    network = laboratory.network(recipient.seed, recipient.base)
+    seen = responses(network, laboratory.layout, laboratory.groups, level, images.images, how.batch)
+    classes = len(laboratory.splits.classes)
+    return readout_row(sampler.units, level, seen, images.labels, classes, how.ridge)[None].cpu()
+
+
+def real(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+    """Of every donor about as many rows, evenly spread over its run, their units in the recipient's order."""
+    count, found = source.held_out.samples, []
+    for place, rows in enumerate(aligned(laboratory, source)):
+        share = len(range(place, count, len(source.donors)))
+        found.append(rows[torch.linspace(0, len(rows) - 1, share).round().long()])
+    return torch.cat(found)
+
+
+def mean_of_aligned(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+    return torch.stack([rows.mean(0) for rows in aligned(laboratory, source)]).mean(0, keepdim=True)
+
+
+def itself(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+    """The parameters that the generator never saw."""
+    return own_row(laboratory.layout, laboratory.network(recipient.seed, recipient.base)).cpu()
+
+
+MAKERS: dict[str, Callable[[Laboratory, Source, Weights, int, OnStep], Made]] = {
+    GENERATOR: generated,
+    EXPECTED: expected,
+    MEAN_OF_ALIGNED: mean_of_aligned,
+    REAL: real,
+    READOUT: linear_readout,
+    RECIPIENT: itself,
+}
+
+
+def restored(laboratory: Laboratory, source: Source) -> tuple[UnitSampler, Float[Tensor, "D"]]:
+    """The fitted generator, and the row that takes the place of a recipient's own."""
+    verify_ref(source.fitted)
+    tensors, _ = read_tensors(source.fitted.path)
+    level = tensors.pop("level").to(laboratory.device)
+    units = Units.of(laboratory.layout, laboratory.groups)
+    statistics = dict.fromkeys(units.groups, source.held_out.statistics.count(len(laboratory.splits.classes)))
+    sampler = source.held_out.build().networks(units, statistics)
+    sampler.load_state_dict({name.removeprefix("sampler."): value for name, value in tensors.items()})
+    return sampler.to(laboratory.device).eval(), level
+
+
+def aligned(laboratory: Laboratory, source: Source) -> list[Float[Tensor, "_ D"]]:
+    found = []
+    for donor, matching in zip(source.donors, source.matchings, strict=True):
+        order = row_order(laboratory.layout, laboratory.groups, permutations_of(matching, ALIGNED))
+        found.append(torch.from_numpy(matrix_of(source.snapshots, donor.seed)[0])[:, order])
+    return found
