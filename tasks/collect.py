@@ -55,30 +55,36 @@ def collect(
 def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep) -> None:
     """Writes the part `seed-N` of the set, then `target`."""
     network, layout = laboratory.network(seed, base), laboratory.layout
-    phases = laboratory.apparatus.strategy.phases()[len(opening(laboratory.apparatus)) :]
+    strategy = laboratory.apparatus.strategy
+    phases = strategy.phases()[len(opening(laboratory.apparatus)) :]
     records: list[Record] = []
 
     def snapshots() -> Iterator[tuple[int, Snapshot]]:
-        """With the number of the phase that each comes from: the rows of one phase are one run."""
-        for number, phase in enumerate(phases):
-            own = seed
-            if phase.restart:
-                own = randomness.derive(seed, "restart", phase.restart)
+        """With the number of the run that each comes from; its steps count on from phase to phase."""
+        number, steps, epochs = 0, 0, 0
+        for phase in phases:
+            own = randomness.derive(seed, "restart", phase.draw) if phase.draw else seed
+            if phase.begin == "rows":
                 begin_anew(network, laboratory.network(own), layout)
+                number, steps, epochs = number + 1, 0, 0
+            elif phase.begin == "network":
+                network.load_state_dict(laboratory.network(own).state_dict())
             records.append(Record())
             for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step):
-                yield number, snapshot
+                yield number, dataclasses.replace(snapshot, step=steps + snapshot.step, epoch=epochs + snapshot.epoch)
+            if phase.keeps:
+                steps, epochs = steps + records[-1].steps, epochs + records[-1].epochs
 
     def rows() -> Iterator[Row]:
         # a network of its own: what a row is worth must not depend on the state that training has left elsewhere
         fresh = laboratory.network(seed, base)
-        waiting = snapshots()
+        waiting = islice(snapshots(), strategy.planned)
         while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
             reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
             for (number, snapshot), accuracy in zip(block, reloaded.tolist(), strict=True):
                 yield Row(
                     run=f"{folder.rpartition('/')[2]}.{number}",
-                    strategy=laboratory.apparatus.strategy.kind,
+                    strategy=strategy.kind,
                     data=laboratory.splits.name,
                     seed=seed,
                     epoch=snapshot.epoch,

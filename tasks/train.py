@@ -1,11 +1,12 @@
 """Training base networks: one job per seed, its product a safetensors file of the whole network."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 
 from methods.collection.loop import Record
-from methods.collection.strategy import Phase
+from methods.collection.phase import Phase
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -35,10 +36,8 @@ def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int]
 
 
 def opening(apparatus: Apparatus) -> tuple[Phase, ...]:
-    """The phases before the first that keeps rows or begins anew."""
-    phases = apparatus.strategy.phases()
-    first = next(index for index, phase in enumerate(phases) if phase.rows or phase.restart)
-    return phases[:first]
+    """The phases before the first that keeps rows or begins anew: they make the network that rows are put into."""
+    return tuple(itertools.takewhile(lambda phase: phase.opens, apparatus.strategy.phases()))
 
 
 def train_one(laboratory: Laboratory, seed: int, *, target: str, on_step: OnStep) -> None:
