@@ -71,7 +71,9 @@ def evaluate_block(
     laboratory: Laboratory, seed: int, base: Ref, block: list[Piece], *, target: str, on_step: OnStep
 ) -> None:
     network, layout = laboratory.network(seed, base), laboratory.layout
-    rows = torch.cat([_rows(seed, *piece) for piece in block])
+    rows = torch.cat(
+        [stored_rows(ref, seed, start, stop, collected=name == ORIGINAL) for name, ref, start, stop in block]
+    )
     halves = {"validation": laboratory.splits.validation.labels, "test": laboratory.splits.test.labels}
     # in one go: whatever is recalibrated would be so once for each of them
     images = torch.cat([laboratory.validation.images, laboratory.test.images])
@@ -95,8 +97,9 @@ def evaluate_block(
     )
 
 
-def _rows(seed: int, name: str, ref: Ref, start: int, stop: int) -> torch.Tensor:
-    if name == ORIGINAL:
+def stored_rows(ref: Ref, seed: int, start: int, stop: int, *, collected: bool) -> torch.Tensor:
+    """Rows start..stop of a generator's sample, or of the snapshots that were collected with this seed."""
+    if collected:
         return originals(SnapshotSet.open(ref), seed, start, stop)
     return read_rows(ref.path, "rows", start, stop)
 

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 import models
 from methods.augment import augment
+from methods.backdoor.badnets import BadNets
 from methods.collection.loop import Record, Snapshot, run_phase
 from methods.collection.strategy import Phase, Strategy
 from methods.errors import BadData, BadSetting
 from methods.evaluation.many import predict_many, soft_vote
 from methods.layout import Layout, choose
 from methods.progress import OnStep
-from models import Network
+from models import Groups, Network
 from storage.datasets import Data, Split, Splits
 from storage.files import Ref, verify_ref
 from storage.formats import read_tensors
@@ -72,15 +73,24 @@ class Laboratory:
         return choose(_build(apparatus, splits, 0), apparatus.strategy.keep, buffers=apparatus.strategy.buffers)
 
     def carry_out(
-        self, phase: Phase, network: nn.Module, layout: Layout, seed: int, record: Record, on_step: OnStep
+        self,
+        phase: Phase,
+        network: nn.Module,
+        layout: Layout,
+        seed: int,
+        record: Record,
+        on_step: OnStep,
+        *,
+        images: Split | None = None,
     ) -> Iterator[Snapshot]:
-        """One phase of collection on this laboratory's training images."""
+        """One phase of collection on this laboratory's training images, or on others."""
+        images = images or self.train
         return run_phase(
             network,
             phase,
             layout,
-            images=self.train.images,
-            labels=self.train.labels,
+            images=images.images,
+            labels=images.labels,
             validation=(self.validation.images, self.validation.labels),
             augment=self.augment,
             seed=seed,
@@ -88,6 +98,22 @@ class Laboratory:
             record=record,
             on_step=on_step,
         )
+
+    def poisoned(self, poison: BadNets, seed: int) -> Split:
+        """The training images with a backdoor's among them, which ones the seed decides."""
+        found = poison.poison(self.train.images, self.train.labels, seed=seed)
+        return Split(images=found.images, labels=found.labels)
+
+    def spread(self, count: int) -> Split:
+        """So many training images, evenly spread; all where there are fewer."""
+        chosen = torch.linspace(0, len(self.train) - 1, min(len(self.train), count), dtype=torch.float64)
+        chosen = chosen.round().long().to(self.device)
+        return Split(images=self.train.images[chosen], labels=self.train.labels[chosen])
+
+    @property
+    def groups(self) -> Groups:
+        """Which hidden units of the study's network can change places."""
+        return models.permutation_groups(self.apparatus.network, shape=self.splits.shape)
 
     def predictions(
         self,
@@ -111,9 +137,7 @@ class Laboratory:
             # kernels of several models make a grouped convolution, which takes twice as long as one after the other
             how["batch"] = how["rows"]
         if layout.buffers == "recalibrate":
-            images = self.train.images
-            chosen = torch.linspace(0, len(images) - 1, min(len(images), CALIBRATION), dtype=torch.float64)
-            how["calibration"] = images[chosen.round().long().to(images.device)]
+            how["calibration"] = self.spread(CALIBRATION).images
         return how
 
     def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:

@@ -15,9 +15,8 @@ from methods.errors import BadSetting
 from methods.evaluation.boundary import pixels
 from models import with_normalisation
 from storage.files import Ref, verify_ref
-from storage.formats import read_rows, read_tensors
-from storage.snapshot_set import SnapshotSet
-from tasks.evaluate import originals
+from storage.formats import read_tensors
+from tasks.evaluate import stored_rows
 from tasks.laboratory import Laboratory
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -97,9 +96,7 @@ def classifier(laboratory: Laboratory, subject: Subject) -> nn.Module:
 def _row(subject: Subject) -> torch.Tensor:
     assert subject.rows is not None
     verify_ref(subject.rows)
-    if subject.collected:
-        return originals(SnapshotSet.open(subject.rows), subject.seed, subject.row, subject.row + 1)
-    return read_rows(subject.rows.path, "rows", subject.row, subject.row + 1)
+    return stored_rows(subject.rows, subject.seed, subject.row, subject.row + 1, collected=subject.collected)
 
 
 def _load(own: OwnNetwork) -> nn.Module:

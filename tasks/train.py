@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Sequence
 
+from methods.backdoor.badnets import BadNets
 from methods.collection.loop import Record
 from methods.collection.phase import Phase
 from methods.progress import OnStep
@@ -18,17 +19,31 @@ from tasks.stage import stage
 
 
 @stage
-def train(pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], run: Run) -> list[Ref]:
-    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows."""
-    parts = (apparatus.data, splits.digest, apparatus.network, opening(apparatus), apparatus.strategy.buffers)
+def train(
+    pool: Pool,
+    apparatus: Apparatus,
+    splits: Splits,
+    seeds: Sequence[int],
+    run: Run,
+    *,
+    phases: tuple[Phase, ...] | None = None,
+    poison: BadNets | None = None,
+) -> list[Ref]:
+    """The networks as they are before the first snapshot: the phases of the strategy that keep no rows, or others.
+
+    poison: train them with this backdoor; each seed chooses its own images to be poisoned.
+    """
+    phases = opening(apparatus) if phases is None else phases
+    parts = (apparatus.data, splits.digest, apparatus.network, phases, apparatus.strategy.buffers, poison)
+    backdoored = "backdoored " if poison else ""
     return pool.carry_out(
         "train",
         [
             Job(
                 work=train_one,
-                arguments=(seed,),
+                arguments=(phases, poison, seed),
                 target=run.product("base", ".safetensors", *parts, seed),
-                label=f"seed {seed}",
+                label=f"{backdoored}seed {seed}",
             )
             for seed in seeds
         ],
@@ -40,12 +55,21 @@ def opening(apparatus: Apparatus) -> tuple[Phase, ...]:
     return tuple(itertools.takewhile(lambda phase: phase.opens, apparatus.strategy.phases()))
 
 
-def train_one(laboratory: Laboratory, seed: int, *, target: str, on_step: OnStep) -> None:
+def train_one(
+    laboratory: Laboratory,
+    phases: tuple[Phase, ...],
+    poison: BadNets | None,
+    seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
     network, layout = laboratory.network(seed), laboratory.layout
+    images = laboratory.poisoned(poison, seed) if poison else None
     curves = []
-    for phase in opening(laboratory.apparatus):
+    for phase in phases:
         record = Record()
-        for _ in laboratory.carry_out(phase, network, layout, seed, record, on_step):
+        for _ in laboratory.carry_out(phase, network, layout, seed, record, on_step, images=images):
             pass
         if record.curve:
             curves.append(dataclasses.asdict(record.curve))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods.alignment.assignment import Matching, assign
 from methods.alignment.correlation import Activations, CrossCorrelation
-from methods.alignment.permutation import Groups, Seen
+from methods.alignment.permutation import Groups, Permutations, Seen
 from methods.errors import BadSetting
 from methods.evaluation.boundary import pixels
 from methods.progress import OnStep, silent
@@ -30,7 +30,6 @@ class ActivationMatching:
     kind: Literal["activations"] = "activations"
     batch: Annotated[int, Ge(1)] = 100
 
-    @torch.no_grad()
     def __call__(
         self,
         a: nn.Module,
@@ -41,6 +40,19 @@ class ActivationMatching:
         on_step: OnStep = silent,
     ) -> Matching:
         """The units of b matched to those of a, both in eval mode on one device, in every group that can be seen."""
+        return matched(self.correlations(a, b, groups, images, on_step=on_step))
+
+    @torch.no_grad()
+    def correlations(
+        self,
+        a: nn.Module,
+        b: nn.Module,
+        groups: Groups,
+        images: UInt8[Tensor, "n c h w"],
+        *,
+        on_step: OnStep = silent,
+    ) -> dict[str, Float[Tensor, "_ _"]]:
+        """Of each unit of a (rows) with each of b (columns), in every group that can be seen."""
         places = {name: seen for name, (_, _, seen) in groups.items() if seen is not None}
         products: dict[str, CrossCorrelation] = {}
         device = next(a.parameters()).device
@@ -53,7 +65,7 @@ class ActivationMatching:
                 else:
                     products[name] = CrossCorrelation(of_a[name], of_b[name])
             on_step("match", min(start + self.batch, len(images)), len(images))
-        return matched({name: product.matrix() for name, product in products.items()})
+        return {name: product.matrix() for name, product in products.items()}
 
 
 def match_cached(a: Mapping[str, Activations], b: Mapping[str, Activations]) -> Matching:
@@ -69,12 +81,20 @@ def match_cached(a: Mapping[str, Activations], b: Mapping[str, Activations]) -> 
 def matched(correlations: Mapping[str, Float[Tensor, "_ _"]]) -> Matching:
     """The assignment of largest total correlation in each group; `before` and `after` are means over its units."""
     permutations = {name: assign(matrix) for name, matrix in correlations.items()}
-    before = {name: matrix.diagonal().mean().item() for name, matrix in correlations.items()}
-    after = {
-        name: matrix.gather(1, permutations[name].to(matrix.device)[:, None]).mean().item()
-        for name, matrix in correlations.items()
-    }
-    return Matching(permutations=permutations, before=before, after=after)
+    return Matching(
+        permutations=permutations,
+        before=mean_correlations(correlations, {}),
+        after=mean_correlations(correlations, permutations),
+    )
+
+
+def mean_correlations(correlations: Mapping[str, Float[Tensor, "_ _"]], permutations: Permutations) -> dict[str, float]:
+    """Per group the mean correlation of the units that `permutations`, however found, brings together."""
+    means = {}
+    for name, matrix in correlations.items():
+        order = permutations.get(name, torch.arange(len(matrix))).to(matrix.device)
+        means[name] = matrix.gather(1, order[:, None]).mean().item()
+    return means
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
 """Hidden units in another order: the same function of a network, other numbers in its tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from jaxtyping import Int, Shaped
@@ -55,6 +55,11 @@ def row_order(layout: Layout, groups: Groups, permutations: Permutations) -> Int
     }
     permuted = permute(tensors, groups, permutations)
     return torch.cat([permuted[name].reshape(-1) for name in layout.names])
+
+
+def touched(groups: Groups, names: Collection[str]) -> dict[str, Group]:
+    """The groups whose units lie in any of the named tensors."""
+    return {name: group for name, group in groups.items() if any(axis[0] in names for axis in group[1])}
 
 
 def inverse(permutations: Permutations) -> dict[str, Int[Tensor, "units"]]:

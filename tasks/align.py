@@ -1,0 +1,118 @@
+"""Matching the hidden units of two networks: one job per pair, its product a JSON file."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Ge
+
+from methods.alignment.activation_matching import ActivationMatching, matched, mean_correlations
+from methods.alignment.permutation import touched
+from methods.alignment.weight_matching import WeightMatching
+from methods.layout import Layout
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_json, read_json
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+
+AS_IS, ALIGNED, ALIGNED_WEIGHTS = KINDS = ("as_is", "aligned", "aligned_weights")
+"""Hidden units as they come, matched by their activations, and matched by the networks' weights."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Alignment:
+    """images: of the training split, evenly spread, that both networks see; their labels are not used."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    images: Annotated[int, Ge(2)] = 1000
+    activations: ActivationMatching = ActivationMatching()
+    weights: WeightMatching = WeightMatching()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A network of the study's architecture: the seed that it was made from, and the file of all its tensors."""
+
+    seed: int
+    base: Ref
+
+
+Pair = tuple[Weights, Weights]
+"""Donor and recipient."""
+
+
+@stage
+def align(
+    pool: Pool, pairs: Sequence[Pair], layout: Layout, alignment: Alignment, splits: Splits, run: Run
+) -> dict[Pair, Ref]:
+    """For every pair the orders that the donor's units need, in the groups that rows of this layout touch."""
+    jobs = {
+        (donor, recipient): Job(
+            work=align_one,
+            arguments=(donor, recipient, layout, alignment, run.seed),
+            target=run.product(
+                "alignments",
+                ".json",
+                *(donor.base.sha256, recipient.base.sha256, layout, alignment, splits.digest, run.seed),
+            ),
+            label=f"{donor.seed} to {recipient.seed}",
+        )
+        for donor, recipient in dict.fromkeys(pairs)
+    }
+    return dict(zip(jobs, pool.carry_out("align", list(jobs.values())), strict=True))
+
+
+def align_one(
+    laboratory: Laboratory,
+    donor: Weights,
+    recipient: Weights,
+    layout: Layout,
+    alignment: Alignment,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    """`permutations` and `correlations` by kind and group; `seconds` of the forward passes and of both matchings."""
+    a, b = (laboratory.network(each.seed, each.base).eval() for each in (recipient, donor))
+    concerned = touched(laboratory.groups, layout.names)
+    began = time.perf_counter()
+    images = laboratory.spread(alignment.images).images
+    correlations = alignment.activations.correlations(a, b, concerned, images, on_step=on_step)
+    forwards = time.perf_counter()
+    orders = {AS_IS: {}, ALIGNED: matched(correlations).permutations}
+    assigned = time.perf_counter()
+    # all groups: those that the rows touch are tied to the others by the weights between them
+    of_a, of_b = (dict(network.named_parameters()) for network in (a, b))
+    by_weights = alignment.weights(of_a, of_b, laboratory.groups, seed=run_seed, on_step=on_step)
+    orders[ALIGNED_WEIGHTS] = {name: by_weights.permutations[name] for name in concerned}
+    told = {
+        "permutations": {
+            kind: {name: order.tolist() for name, order in found.items()} for kind, found in orders.items()
+        },
+        "correlations": {kind: mean_correlations(correlations, found) for kind, found in orders.items()},
+        "seconds": {
+            "forwards": forwards - began,
+            "assignment": assigned - forwards,
+            "weights": time.perf_counter() - assigned,
+        },
+    }
+    publish_json(target, told)
+
+
+def permutations_of(matching: Ref, kind: str) -> dict[str, torch.Tensor]:
+    """Per group, the donor's unit that comes to each place in the recipient."""
+    return {name: torch.tensor(order) for name, order in read_json(matching.path)["permutations"][kind].items()}
+
+
+def matched_correlation(told: Mapping[str, Any], kind: str) -> float | None:
+    """Mean over the groups of a matching that was read; None where the rows touch no hidden unit."""
+    found = list(told["correlations"][kind].values())
+    return sum(found) / len(found) if found else None

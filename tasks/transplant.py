@@ -1,0 +1,167 @@
+"""Moving parameters into other networks: one job per set of rows and recipient, its product the numbers of each row."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from methods.alignment.permutation import row_order
+from methods.backdoor.badnets import BadNets
+from methods.layout import Layout
+from methods.progress import OnStep
+from storage.datasets import Split, Splits
+from storage.files import Ref, verify_ref
+from storage.formats import count_rows, publish_tensors, read_tensors
+from storage.snapshot_set import SnapshotSet
+from tasks.align import KINDS, Pair, Weights, permutations_of
+from tasks.attack import chosen_samples
+from tasks.evaluate import BLOCK, BLOCK_BYTES, stored_rows
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+
+MEASURED = ("accuracy", "asr", "robust_accuracy", "agreement_donor", "agreement_recipient")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Graft:
+    """Rows of a donor, and the network that they are written into.
+
+    rows: a snapshot set, of which those of the donor's seed are taken (`collected`), or a file of generated rows.
+    layout: which numbers a row holds.
+    """
+
+    name: str
+    rows: Ref
+    collected: bool
+    layout: Layout
+    donor: Weights
+    recipient: Weights
+
+    @property
+    def pair(self) -> Pair:
+        return self.donor, self.recipient
+
+    def count(self) -> int:
+        if self.collected:
+            return SnapshotSet.open(self.rows).scalars(seeds=[self.donor.seed]).num_rows
+        return count_rows(self.rows.path, "rows")
+
+
+@stage
+def transplant(
+    pool: Pool,
+    grafts: Sequence[Graft],
+    matchings: Mapping[Pair, Ref],
+    backdoor: BadNets,
+    splits: Splits,
+    run: Run,
+    *,
+    kinds: tuple[str, ...] = KINDS,
+    images: int | None = None,
+) -> list[Ref]:
+    """In the order of the grafts, files for `read_transplant`.
+
+    matchings: as `align` gives them, for all pairs. kinds: in which orders the donor's units are tried. images: how
+    many of the test split, evenly spread; all if None.
+    """
+    samples = chosen_samples(len(splits.test), images or len(splits.test))
+    jobs = []
+    for graft in grafts:
+        matching = matchings[graft.pair]
+        hashes = [ref.sha256 for ref in (graft.rows, graft.donor.base, graft.recipient.base, matching)]
+        decided = (hashes, graft.collected, graft.donor.seed, graft.layout, backdoor, splits.digest, samples, kinds)
+        jobs.append(
+            Job(
+                work=transplant_one,
+                arguments=(graft, matching, backdoor, samples, kinds),
+                target=run.product("transplants", ".safetensors", *decided),
+                label=graft.name,
+            )
+        )
+    return pool.carry_out("transplant", jobs)
+
+
+def transplant_one(
+    laboratory: Laboratory,
+    graft: Graft,
+    matching: Ref,
+    backdoor: BadNets,
+    samples: Sequence[int],
+    kinds: tuple[str, ...],
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    verify_ref(graft.rows)
+    layout, total = graft.layout, graft.count()
+    orders = torch.stack([row_order(layout, laboratory.groups, permutations_of(matching, kind)) for kind in kinds])
+    donor, recipient = (laboratory.network(each.seed, each.base) for each in graft.pair)
+    test = _part(laboratory.test, samples)
+    images, labels = triggered(test, backdoor)
+    images = torch.cat([test.images, images])
+    alone = laboratory.predictions(recipient, layout, own_row(layout, recipient), test.images)
+    step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // len(kinds))
+    found = []
+    for start in range(0, total, step):
+        stop = min(start + step, total)
+        rows = stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected)
+        at_home = laboratory.predictions(donor, layout, rows, test.images)
+        # all kinds at once: they share the recipient's prefix
+        moved = rows[:, orders].movedim(1, 0).flatten(0, 1)
+        predicted = laboratory.predictions(recipient, layout, moved, images).unflatten(0, (len(kinds), -1))
+        clean, attacked = predicted.split([len(samples), len(labels)], -1)
+        found.append(
+            torch.stack(
+                [
+                    (clean == test.labels.cpu()).double().mean(-1),
+                    backdoor.success(attacked, labels),
+                    backdoor.robust_accuracy(attacked, labels),
+                    (clean == at_home).double().mean(-1),
+                    (clean == alone).double().mean(-1),
+                ]
+            )
+        )
+        on_step("models", stop, total)
+    numbers = torch.cat(found, -1)
+    named = {
+        f"{kind}/{name}": numbers[column, place]
+        for place, kind in enumerate(kinds)
+        for column, name in enumerate(MEASURED)
+    }
+    publish_tensors(target, named, {})
+
+
+def triggered(test: Split, backdoor: BadNets) -> tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]]:
+    """The images of other classes than the target's, with the trigger in them, and on the CPU their true labels."""
+    others = test.labels != backdoor.target
+    return backdoor.trigger(test.images[others]), test.labels[others].cpu()
+
+
+def own_row(layout: Layout, network: torch.nn.Module) -> Float[Tensor, "1 D"]:
+    """What the network itself has where a row would be written."""
+    return layout.flatten(network.state_dict())[None]
+
+
+def read_transplant(ref: Ref) -> dict[str, dict[str, Float[np.ndarray, "n"]]]:
+    """Per kind, for each row: `MEASURED`, fractions in [0, 1].
+
+    accuracy: on clean test images. asr, robust_accuracy: on triggered ones. agreement_donor: share of the clean images
+    on which the recipient with the row predicts what the donor with the same row does; agreement_recipient: what the
+    recipient predicts without it.
+    """
+    tensors, _ = read_tensors(ref.path)
+    told: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in tensors.items():
+        kind, _, measured = name.partition("/")
+        told.setdefault(kind, {})[measured] = values.numpy()
+    return told
+
+
+def _part(split: Split, samples: Sequence[int]) -> Split:
+    chosen = torch.tensor(samples, device=split.labels.device)
+    return Split(images=split.images[chosen], labels=split.labels[chosen])

@@ -1,0 +1,155 @@
+"""Rows in other networks: as by hand, and without loss where the recipient is the donor in another order."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from methods.alignment.permutation import permute
+from methods.backdoor.badnets import BadNets
+from methods.backdoor.triggers import Patch
+from methods.collection.strategy import LastPhase, Phase, Training
+from models import CifarResNet
+from storage.formats import publish_tensors, read_json, read_tensors
+from tasks.align import KINDS, Alignment, Weights, align, matched_correlation, permutations_of
+from tasks.laboratory import Laboratory
+from tasks.pool import InlinePool
+from tasks.run import Run
+from tasks.train import train
+from tasks.transplant import Graft, read_transplant, transplant
+
+TRAINING = Training(epochs=1, batch_size=4)
+STRATEGY = LastPhase(keep=("layer4.1.bn*", "linear.*"), first=TRAINING, then=TRAINING)
+BACKDOOR = BadNets(trigger=Patch(size=2), target=1)
+
+
+@pytest.fixture
+def place(apparatus, splits, watcher, tmp_path):
+    """Pool, laboratory, run."""
+    chosen = apparatus(network=CifarResNet(width=2), strategy=STRATEGY)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0)
+    return InlinePool(chosen, splits, watcher), Laboratory(chosen, splits), run
+
+
+def lively(laboratory, seed):
+    """A network whose norms are far from their initial ones and zeros, so that its answers differ between images."""
+    network, draw = laboratory.network(seed).eval(), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if ".bn" in name or name.startswith("bn1") or "shortcut.1" in name:
+                if name.endswith(("weight", "running_var")):
+                    value.copy_(0.5 + torch.rand(value.shape, generator=draw))
+                elif name.endswith("bias"):
+                    value.copy_(1 + torch.rand(value.shape, generator=draw))  # no unit is silent on all images
+        network.linear.weight.mul_(10)
+        network.linear.bias.sub_(network(laboratory.test.images.float() / 255).mean(0))  # no class is always the answer
+    return network
+
+
+def stored(path, state, seed):
+    return Weights(seed=seed, base=publish_tensors(path, state, {}))
+
+
+def donated(path, laboratory, donor, count=5):
+    """Rows near the donor's own, and their file."""
+    row = laboratory.layout.flatten(donor.state_dict())
+    rows = row * (1 + 0.005 * torch.randn(count, len(row), generator=torch.Generator().manual_seed(3)))
+    return rows, publish_tensors(path, {"rows": rows}, {})
+
+
+def test_a_donor_in_another_order_takes_its_own_rows_without_loss(place, splits, tmp_path):
+    pool, laboratory, run = place
+    donor, draw = lively(laboratory, 1), torch.Generator().manual_seed(2)
+    orders = {name: torch.randperm(group.units, generator=draw) for name, group in laboratory.groups.items()}
+    home = stored(tmp_path / "donor.safetensors", donor.state_dict(), 1)
+    shuffled = permute(donor.state_dict(), laboratory.groups, orders)
+    away = stored(tmp_path / "shuffled.safetensors", shuffled, 1)
+    _, file = donated(tmp_path / "rows.safetensors", laboratory, donor)
+    layout = laboratory.layout
+    matchings = align(pool, [(home, away)], layout, Alignment(), splits, run)
+    graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
+    told = read_transplant(transplant(pool, [graft], matchings, BACKDOOR, splits, run)[0])
+    for kind in ("aligned", "aligned_weights"):
+        found = permutations_of(matchings[home, away], kind)
+        assert found.keys() == {"layer4", "layer4.1.conv1"}
+        assert all(torch.equal(order, orders[name]) for name, order in found.items())
+        assert told[kind]["agreement_donor"].tolist() == [1.0] * 5
+        assert matched_correlation(read_json(matchings[home, away].path), kind) == pytest.approx(1, abs=1e-4)
+    assert told["as_is"]["agreement_donor"].min() < 1
+    assert matched_correlation(read_json(matchings[home, away].path), "as_is") < 0.7
+
+
+def test_the_numbers_are_those_of_each_row_written_into_the_recipient(place, splits, tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.transplant.BLOCK", 6)  # two rows of three kinds at a time
+    pool, laboratory, run = place
+    networks = {seed: lively(laboratory, seed) for seed in (1, 2)}
+    home, away = (stored(tmp_path / f"{seed}.safetensors", each.state_dict(), seed) for seed, each in networks.items())
+    rows, file = donated(tmp_path / "rows.safetensors", laboratory, networks[1])
+    layout, groups = laboratory.layout, laboratory.groups
+    matchings = align(pool, [(home, away)], layout, Alignment(images=6), splits, run)
+    graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
+    told = read_transplant(transplant(pool, [graft], matchings, BACKDOOR, splits, run)[0])
+
+    def answers(network, written, images):
+        network = laboratory.network(0).eval()
+        network.load_state_dict(written)
+        with torch.no_grad():
+            return network(images.float() / 255).argmax(1)
+
+    x, y = splits.test.images, splits.test.labels
+    marked = x.clone()
+    marked[:, :, -2:, -2:] = 255
+    for kind in KINDS:
+        orders = permutations_of(matchings[home, away], kind)
+        for number, row in enumerate(rows):
+            parameters = {name: value[0] for name, value in layout.restore(row[None]).items()}
+            at_home = answers(networks[1], networks[1].state_dict() | parameters, x)
+            moved = networks[2].state_dict() | permute(parameters, groups, orders)
+            clean, attacked = answers(networks[2], moved, x), answers(networks[2], moved, marked)
+            alone = answers(networks[2], networks[2].state_dict(), x)
+            wanted = {
+                "accuracy": clean == y,
+                "asr": attacked[y != 1] == 1,
+                "robust_accuracy": (attacked == y)[y != 1],
+                "agreement_donor": clean == at_home,
+                "agreement_recipient": clean == alone,
+            }
+            for name, hits in wanted.items():
+                assert told[kind][name][number] == pytest.approx(hits.double().mean().item(), abs=1e-12), (kind, name)
+    spread = np.concatenate([told[kind]["agreement_donor"] for kind in KINDS])
+    assert len(set(spread.tolist())) > 2
+
+
+def test_fewer_test_images_are_evenly_spread(place, splits, tmp_path):
+    pool, laboratory, run = place
+    network = lively(laboratory, 1)
+    home = stored(tmp_path / "1.safetensors", network.state_dict(), 1)
+    rows, file = donated(tmp_path / "rows.safetensors", laboratory, network, count=1)
+    layout = laboratory.layout
+    matchings = align(pool, [(home, home)], layout, Alignment(images=6), splits, run)
+    graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=home)
+    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, kinds=("as_is",), images=4)
+    predicted = laboratory.predictions(network, layout, rows, splits.test.images[[0, 3, 6, 9]])
+    told = read_transplant(ref)
+    assert told.keys() == {"as_is"}
+    assert told["as_is"]["accuracy"].tolist() == [(predicted[0] == splits.test.labels[[0, 3, 6, 9]]).double().mean()]
+    assert told["as_is"]["agreement_donor"].tolist() == [1.0]
+
+
+def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
+    pool, _, run = place
+    phases = (Phase(train=("*",), training=TRAINING),)
+    poison = BadNets(trigger=Patch(size=2), target=1, fraction=0.5)
+    clean, again = train(pool, pool.worker.apparatus, splits, [7, 7], run)
+    named = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases)[0]
+    assert clean == again == named
+    bad = train(pool, pool.worker.apparatus, splits, [7], run, phases=phases, poison=poison)[0]
+    assert bad.path != clean.path
+    by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
+    pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
+    changed = Run(home=run.home, run_id="r", preset="p", seed=0, salt="poisoned by hand")
+    same = train(pool, pool.worker.apparatus, splits, [7], changed)[0]
+    first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert json.loads(read_tensors(bad.path)[1]["curves"])
