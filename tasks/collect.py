@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from methods import randomness
+from methods.backdoor.badnets import BadNets
 from methods.collection.loop import Record, Snapshot
 from methods.layout import Layout
 from methods.progress import OnStep
@@ -31,7 +32,10 @@ RELOAD_ROWS, RELOAD_BYTES = 64, 2**28
 def collect(
     pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], bases: Sequence[Ref], run: Run
 ) -> tuple[Ref, list[Ref]]:
-    """The committed set (its entry file), and per seed a JSON file of how its collection went."""
+    """The committed set (its entry file), and per seed a JSON file of how its collection went.
+
+    Many strategies, data sets, with and without a backdoor, in one set: `tasks.grid`.
+    """
     decided_by = (apparatus, splits.digest, [base.sha256 for base in bases])
     folder = run.product("snapshots", "", *decided_by)
     records = pool.carry_out(
@@ -39,7 +43,7 @@ def collect(
         [
             Job(
                 work=collect_one,
-                arguments=(seed, base, folder),
+                arguments=(seed, base, folder, f"seed-{seed}"),
                 target=run.product("collected", ".json", *decided_by, seed),
                 label=f"seed {seed}",
                 beside=(part_file(folder, f"seed-{seed}"),),
@@ -52,11 +56,24 @@ def collect(
     return entry, records
 
 
-def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep) -> None:
-    """Writes the part `seed-N` of the set, then `target`."""
+def collect_one(
+    laboratory: Laboratory,
+    seed: int,
+    base: Ref,
+    folder: str,
+    name: str,
+    poison: BadNets | None = None,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    """Writes the part `name` of the set, then `target`. poison: as the network at `base` was trained with."""
     network, layout = laboratory.network(seed, base), laboratory.layout
+    images = laboratory.poisoned(poison, seed) if poison else None
     strategy = laboratory.apparatus.strategy
     phases = strategy.phases()[len(opening(laboratory.apparatus)) :]
+    # rows of one set differ in this, in the seed or in the step
+    run = folder.rpartition("/")[2] if name == f"seed-{seed}" else name
     records: list[Record] = []
 
     def snapshots() -> Iterator[tuple[int, Snapshot]]:
@@ -70,7 +87,7 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
             elif phase.begin == "network":
                 network.load_state_dict(laboratory.network(own).state_dict())
             records.append(Record())
-            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step):
+            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step, images=images):
                 yield number, dataclasses.replace(snapshot, step=steps + snapshot.step, epoch=epochs + snapshot.epoch)
             if phase.keeps:
                 steps, epochs = steps + records[-1].steps, epochs + records[-1].epochs
@@ -83,7 +100,7 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
             reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
             for (number, snapshot), accuracy in zip(block, reloaded.tolist(), strict=True):
                 yield Row(
-                    run=f"{folder.rpartition('/')[2]}.{number}",
+                    run=f"{run}.{number}",
                     strategy=strategy.kind,
                     data=laboratory.splits.name,
                     seed=seed,
@@ -92,10 +109,11 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
                     lr=snapshot.learning_rate,
                     accuracy=snapshot.accuracy,
                     accuracy_reloaded=accuracy,
+                    poisoned=poison is not None,
                     parameters=snapshot.row.numpy(),
                 )
 
-    part = write_part(folder, f"seed-{seed}", rows(), layout)
+    part = write_part(folder, name, rows(), layout)
     curves = [dataclasses.asdict(record.curve) for record in records if record.curve]
     passes = sum(record.prefix_passes for record in records)
     publish_json(target, {"part": dataclasses.asdict(part), "curves": curves, "prefix_passes": passes})

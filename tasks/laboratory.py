@@ -70,7 +70,13 @@ class Laboratory:
     @staticmethod
     def layout_for(apparatus: Apparatus, splits: Splits) -> Layout:
         """Which numbers the rows of a study hold. Raises `BadSetting` where the strategy names unknown parameters."""
-        return choose(_build(apparatus, splits, 0), apparatus.strategy.keep, buffers=apparatus.strategy.buffers)
+        network, strategy = _build(apparatus, splits, 0), apparatus.strategy
+        phases = strategy.phases()
+        for names in {phase.train for phase in phases} | {
+            each.reinitialise.names for each in phases if each.reinitialise
+        }:
+            choose(network, names)
+        return choose(network, strategy.keep, buffers=strategy.buffers)
 
     def carry_out(
         self,
