@@ -15,7 +15,9 @@ def summarise_strategies(
     told: Sequence[Mapping[str, Any]], splits: Splits, files: Sequence[Ref]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """`strategies` that have numbers, `failed_strategies` that stopped at a gate or diverged; and `details.json`."""
-    done, failed, references = {}, {}, {}
+    done: dict[str, dict[str, Any]] = {}
+    failed: dict[str, dict[str, Any]] = {}
+    references: dict[str, dict[str, str]] = {}
     for each, ref in zip(told, files, strict=True):
         name = each["strategy"]
         references[name] = dataclasses.asdict(ref)

@@ -11,8 +11,11 @@ from methods.collection.shrinking import FourBn, Shrink, ShrinkConv, ShrinkReord
 from methods.collection.strategy import LastPhase, Strategy
 from methods.collection.whole import ManySeeds, WholeRun
 from methods.generation.autoencoding import AutoencoderTraining, GateLimits
-from methods.generation.latent_ddpm import Diffusion
+from methods.generation.latent_ddpm import Diffusion, Sampling
+from models.autoencoder import Conv1dAutoencoder
+from models.denoiser import Conv1dUnet
 from tasks.align import Alignment
+from tasks.generators import LatentDdpm
 
 HEAD = ("linear.*",)
 
@@ -57,22 +60,24 @@ def _all(
 def smoke() -> Strategies:
     """Every strategy once, on 500 digits: about 15 s, plus a minute of start-up. Its accuracies mean nothing."""
     base = bases.smoke()
-    brief = Training(epochs=4, learning_rate=0.02, batch_size=64)
-    generator = dataclasses.replace(
-        base.generator,
+    brief = Training(epochs=2, learning_rate=0.02, batch_size=64)
+    generator = LatentDdpm(
+        autoencoder=Conv1dAutoencoder(latent=4),
+        denoiser=Conv1dUnet(channels=(8, 16)),
         autoencoding=AutoencoderTraining(steps=20),
         diffusion=Diffusion(steps=20, batch_size=32),
-        gates=GateLimits(overfit_mse=1e9, overfit_steps=10, accuracy_margin=1.0, latent_scale=1e9),
+        sampling=Sampling(steps=10),
+        gates=GateLimits(overfit_mse=1e9, overfit_steps=1, accuracy_margin=1.0, latent_scale=1e9),
     )
     return Strategies(
         preset="smoke",
-        base=dataclasses.replace(base, generator=generator),
+        base=dataclasses.replace(base, generator=generator, samples=4),
         strategies=_all(
             first=dataclasses.replace(brief, learning_rate=0.05),
             then=brief,
-            again=dataclasses.replace(brief, epochs=2, learning_rate=1e-2),
-            goals=(None, 0.5, 0.5),
-            rows=12,
+            again=dataclasses.replace(brief, learning_rate=1e-2),
+            goals=(None, 0.1, 0.1),
+            rows=10,
             cycled=10,
             seeds=10,
             views=1,

@@ -12,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks.report import ablations, parameter_diffusion, robustness, words
+from tasks.report import ablations, parameter_diffusion, robustness, strategies, words
 from tasks.report.chapter import Chapter
 
 CHAPTERS: Mapping[str, Chapter] = {
     "parameter_diffusion": parameter_diffusion,
     "ablations": ablations,
     "robustness": robustness,
+    "strategies": strategies,
 }
 
 

@@ -27,6 +27,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _cells(summary["cells"]))
     if "models" in summary:
         return Group(head, _attacked(summary["models"]))
+    if "strategies" in summary:
+        return Group(head, _strategies(summary["strategies"]))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -80,6 +82,23 @@ def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
 
 
+STRATEGIES = ("strategy", "rows", "diversity", "collected", "generated", "mean", "elsewhere")
+
+
+def _strategies(told: Mapping[str, Any]) -> Table:
+    caption = "mean test accuracy in %; elsewhere: generated, aligned, in another network"
+    table = Table(*STRATEGIES, box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    for each in told.items():
+        table.add_row(*map(Text, _strategy(*each)))
+    return table
+
+
+def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    sets = (numbers["original"], numbers["generated"], numbers["baselines"]["mean"], numbers["transplanted"])
+    means = (percent(each["mean"]) for each in sets)
+    return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -90,6 +109,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "models" in summary:
         lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
         lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
+    if "strategies" in summary:
+        lines += ["", _line(*STRATEGIES), _line(*["---"] * len(STRATEGIES))]
+        lines += [_line(*map(_plain, _strategy(*each))) for each in summary["strategies"].items()]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]
