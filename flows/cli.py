@@ -208,3 +208,6 @@ def doctor(home: Path | None) -> None:
 
         if not examine(home_folder(str(home) if home else None), output):
             sys.exit(1)
+
+
+import flows.collect_command  # noqa: E402, F401 - registers `collect`

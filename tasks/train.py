@@ -34,7 +34,6 @@ def train(
     poison: train them with this backdoor; each seed chooses its own images to be poisoned.
     """
     phases = opening(apparatus) if phases is None else phases
-    parts = (apparatus.data, splits.digest, apparatus.network, phases, apparatus.strategy.buffers, poison)
     backdoored = "backdoored " if poison else ""
     return pool.carry_out(
         "train",
@@ -42,12 +41,20 @@ def train(
             Job(
                 work=train_one,
                 arguments=(phases, poison, seed),
-                target=run.product("base", ".safetensors", *parts, seed),
+                target=network_file(apparatus, splits.digest, phases, poison, seed, run),
                 label=f"{backdoored}seed {seed}",
             )
             for seed in seeds
         ],
     )
+
+
+def network_file(
+    apparatus: Apparatus, digest: str, phases: tuple[Phase, ...], poison: BadNets | None, seed: int, run: Run
+) -> str:
+    """Where the network lies that these phases make on images of this digest."""
+    parts = (apparatus.data, digest, apparatus.network, phases, apparatus.strategy.buffers, poison)
+    return run.product("base", ".safetensors", *parts, seed)
 
 
 def opening(apparatus: Apparatus) -> tuple[Phase, ...]:
