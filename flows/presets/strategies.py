@@ -102,8 +102,8 @@ def digits() -> Strategies:
             again=Training(epochs=10, learning_rate=1e-2),
             goals=(None, 0.9, 0.85),
             rows=60,
-            cycled=30,
-            seeds=16,
+            cycled=24,
+            seeds=12,
             views=4,
         ),
     )
