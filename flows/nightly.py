@@ -15,6 +15,7 @@ from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
 from flows.strategies import strategies
 from flows.studies import KINDS, Study, as_json, resolve
+from flows.transplant import transplant
 from methods.errors import WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
@@ -25,6 +26,7 @@ FLOWS: dict[str, Callable[..., str]] = {
     "parameter_diffusion": parameter_diffusion,
     "ablations": ablations,
     "robustness": robustness,
+    "transplant": transplant,
     "strategies": strategies,
 }
 

@@ -1,4 +1,4 @@
-"""The child runs of a run in MLflow: one per set of models, attack or strategy; tens of them, never hundreds."""
+"""The child runs of a run in MLflow: one per set of models, attack, transplant or strategy; tens, never hundreds."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -23,15 +23,10 @@ class Child:
 
 def children(summary: Mapping[str, Any]) -> Iterator[Child]:
     for name, numbers in _sets_of_models(summary).items():
-        accuracies = numbers["accuracies"]
-        yield Child(
-            kind="generator",
-            name=name,
-            values=[*metrics(numbers), *(("accuracy", value, step) for step, value in enumerate(accuracies))],
-            table_name="accuracies.json",
-            table={"generator": name, "model": list(range(len(accuracies))), "test_accuracy": accuracies},
-            tags={"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {},
-        )
+        tags = {"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {}
+        yield _models("generator", name, numbers, tags)
+    for kind, sets in (("transplant", _transplants(summary)), ("cause", summary.get("causes", {}))):
+        yield from (_models(kind, name, models) for name, models in sets.items())
     for name, models in _attacks(summary).items():
         keys = list(dict.fromkeys(key for numbers in models.values() for key in numbers if key != "per_member"))
         yield Child(
@@ -55,6 +50,30 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
                 "transplanted_accuracy": numbers["transplanted"]["accuracies"],
             },
         )
+
+
+def _models(kind: str, name: str, numbers: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> Child:
+    """A distribution of accuracies, model by model."""
+    accuracies = numbers["accuracies"]
+    return Child(
+        kind=kind,
+        name=name,
+        values=[*metrics(numbers), *(("accuracy", value, step) for step, value in enumerate(accuracies))],
+        table_name="accuracies.json",
+        table={kind: name, "model": list(range(len(accuracies))), "test_accuracy": accuracies},
+        tags=tags or {},
+    )
+
+
+def _transplants(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """By recipient, what was written into it, and in which order of the hidden units."""
+    found = {
+        f"{recipient} {source} {kind}": numbers
+        for recipient, sources in summary.get("transplants", {}).items()
+        for source, kinds in sources.items()
+        for kind, numbers in kinds.items()
+    }
+    return found | ({"badnets fine_tuned": summary["fine_tuning"]} if "fine_tuning" in summary else {})
 
 
 def _attacks(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:

@@ -33,7 +33,7 @@ class Alignment:
 
     images: Annotated[int, Ge(2)] = 1000
     activations: ActivationMatching = ActivationMatching()
-    weights: WeightMatching = WeightMatching()
+    weights: WeightMatching = WeightMatching(unit_norms=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

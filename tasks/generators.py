@@ -123,3 +123,10 @@ def sampler(
     if isinstance(restored, Reconstructing) and name in RECONSTRUCTIONS:
         return Reconstruct(restored, rows, noisy=RECONSTRUCTIONS[name])
     return restored
+
+
+def one_shot(config: GeneratorConfig) -> GeneratorConfig | None:
+    """The same generator decoding a single call of its denoiser; None where nothing is denoised."""
+    if isinstance(config, GramPca) and config.codes == "gaussian":
+        return None
+    return dataclasses.replace(config, sampling=dataclasses.replace(config.sampling, kind="one_shot"))

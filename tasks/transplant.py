@@ -25,6 +25,8 @@ from tasks.run import Run
 from tasks.stage import stage
 
 MEASURED = ("accuracy", "asr", "robust_accuracy", "agreement_donor", "agreement_recipient")
+ALONE = "alone"
+"""In place of a kind: the recipient as it is, with nothing written into it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +103,11 @@ def transplant_one(
     layout, total = graft.layout, graft.count()
     orders = torch.stack([row_order(layout, laboratory.groups, permutations_of(matching, kind)) for kind in kinds])
     donor, recipient = (laboratory.network(each.seed, each.base) for each in graft.pair)
-    test = _part(laboratory.test, samples)
+    test = part(laboratory.test, samples)
     images, labels = triggered(test, backdoor)
     images = torch.cat([test.images, images])
-    alone = laboratory.predictions(recipient, layout, own_row(layout, recipient), test.images)
+    untouched = laboratory.predictions(recipient, layout, own_row(layout, recipient), images)
+    own, own_attacked = untouched.split([len(samples), len(labels)], 1)
     step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // len(kinds))
     found = []
     for start in range(0, total, step):
@@ -118,22 +121,35 @@ def transplant_one(
         found.append(
             torch.stack(
                 [
-                    (clean == test.labels.cpu()).double().mean(-1),
-                    backdoor.success(attacked, labels),
-                    backdoor.robust_accuracy(attacked, labels),
+                    *measured(clean, test.labels.cpu(), attacked, labels, backdoor),
                     (clean == at_home).double().mean(-1),
-                    (clean == alone).double().mean(-1),
+                    (clean == own).double().mean(-1),
                 ]
             )
         )
         on_step("models", stop, total)
     numbers = torch.cat(found, -1)
-    named = {
+    alone = measured(own, test.labels.cpu(), own_attacked, labels, backdoor)
+    named = {f"{ALONE}/{name}": value for name, value in zip(MEASURED, alone, strict=False)}
+    named |= {
         f"{kind}/{name}": numbers[column, place]
         for place, kind in enumerate(kinds)
         for column, name in enumerate(MEASURED)
     }
     publish_tensors(target, named, {})
+
+
+def measured(
+    clean: Int[Tensor, "*models n"],
+    truth: Int[Tensor, "n"],
+    attacked: Int[Tensor, "*models m"],
+    attacked_truth: Int[Tensor, "m"],
+    backdoor: BadNets,
+) -> tuple[Float[Tensor, "*models"], ...]:
+    """The first three of `MEASURED`, from predictions for clean and for triggered images."""
+    accuracy = (clean == truth).double().mean(-1)
+    robust = backdoor.robust_accuracy(attacked, attacked_truth)
+    return accuracy, backdoor.success(attacked, attacked_truth), robust
 
 
 def triggered(test: Split, backdoor: BadNets) -> tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]]:
@@ -148,7 +164,7 @@ def own_row(layout: Layout, network: torch.nn.Module) -> Float[Tensor, "1 D"]:
 
 
 def read_transplant(ref: Ref) -> dict[str, dict[str, Float[np.ndarray, "n"]]]:
-    """Per kind, for each row: `MEASURED`, fractions in [0, 1].
+    """Per kind, for each row: `MEASURED`, fractions in [0, 1]; under `ALONE` the recipient's own, but for agreements.
 
     accuracy: on clean test images. asr, robust_accuracy: on triggered ones. agreement_donor: share of the clean images
     on which the recipient with the row predicts what the donor with the same row does; agreement_recipient: what the
@@ -162,6 +178,7 @@ def read_transplant(ref: Ref) -> dict[str, dict[str, Float[np.ndarray, "n"]]]:
     return told
 
 
-def _part(split: Split, samples: Sequence[int]) -> Split:
+def part(split: Split, samples: Sequence[int]) -> Split:
+    """The images with these indices."""
     chosen = torch.tensor(samples, device=split.labels.device)
     return Split(images=split.images[chosen], labels=split.labels[chosen])

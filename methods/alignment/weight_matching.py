@@ -25,12 +25,16 @@ class WeightMatching:
 
     Each sweep visits the groups in a random order and solves each exactly, the others standing still; the descent ends
     at a sweep that changes nothing, a local optimum, or after `sweeps`.
+
+    unit_norms: every tensor is divided by its norm first, which the paper does not do. Before a batch norm the scale of
+    a tensor means nothing, and the largest tensors would decide alone.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     kind: Literal["weights"] = "weights"
     sweeps: Annotated[int, Ge(1)] = 100
+    unit_norms: bool = False
 
     @torch.no_grad()
     def __call__(
@@ -52,6 +56,8 @@ class WeightMatching:
         which makes no linear assignment.
         """
         axes = _held(a.keys() & b.keys(), groups)
+        if self.unit_norms:
+            a, b = _unit(a), _unit(b)
         names = list(axes)
         permutations = {name: torch.arange(groups[name][0]) for name in names} | dict(start or {})
         draw = randomness.generator(seed, "weight matching")
@@ -74,6 +80,11 @@ class WeightMatching:
             before=_cosines(a, b, axes),
             after=_cosines(a, permute(b, groups, permutations), axes),
         )
+
+
+def _unit(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tiny = torch.finfo(torch.float32).tiny
+    return {name: value / value.norm().clamp_min(tiny) for name, value in tensors.items()}
 
 
 def _held(tensors: Set[str], groups: Groups) -> dict[str, list[Axis]]:

@@ -12,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks.report import ablations, parameter_diffusion, robustness, strategies, words
+from tasks.report import ablations, parameter_diffusion, robustness, strategies, transplant, words
 from tasks.report.chapter import Chapter
 
 CHAPTERS: Mapping[str, Chapter] = {
     "parameter_diffusion": parameter_diffusion,
     "ablations": ablations,
     "robustness": robustness,
+    "transplant": transplant,
     "strategies": strategies,
 }
 
@@ -80,6 +81,6 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for write in (words.number, words.duration, words.size, words.moment, words.phrase):
+    for write in (words.number, words.duration, words.size, words.moment, words.phrase, words.percent):
         environment.filters[write.__name__] = write
     return environment

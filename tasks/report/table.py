@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report.comparison import HEADS, comparison
+from tasks.report.transplant_rows import HEADS as MOVED
+from tasks.report.transplant_rows import rows as moved
 from tasks.report.words import duration, percent, signed
 from tasks.subjects import SIBLINGS
 
@@ -27,6 +29,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _cells(summary["cells"]))
     if "models" in summary:
         return Group(head, _attacked(summary["models"]))
+    if "transplants" in summary:
+        return Group(head, _moved(summary))
     if "strategies" in summary:
         return Group(head, _strategies(summary["strategies"]))
     if not rows:
@@ -82,6 +86,13 @@ def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
 
 
+def _moved(summary: Mapping[str, Any]) -> Table:
+    table = Table(*MOVED, box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy and attack success in %")
+    for row in moved(summary):
+        table.add_row(*map(Text, row))
+    return table
+
+
 STRATEGIES = ("strategy", "rows", "diversity", "collected", "generated", "mean", "elsewhere")
 
 
@@ -109,6 +120,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "models" in summary:
         lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
         lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
+    if "transplants" in summary:
+        lines += ["", _line(*MOVED), _line(*["---"] * len(MOVED))]
+        lines += [_line(*map(_plain, row)) for row in moved(summary)]
     if "strategies" in summary:
         lines += ["", _line(*STRATEGIES), _line(*["---"] * len(STRATEGIES))]
         lines += [_line(*map(_plain, _strategy(*each))) for each in summary["strategies"].items()]

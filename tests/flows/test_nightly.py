@@ -32,7 +32,9 @@ cells = 'cells=[{"varied": "base", "value": "as it is"}, {"varied": "n", "value"
 attacks = 'attacks=[{"attack": {"kind": "fgsm"}}, {"attack": {"kind": "pgd", "steps": 3}, "targeted": true}]'
 few = [attacks, "images=6", "block=4", "masking_images=null"]
 base = [f"base.{each}" for each in small]
+brief = ["recipient.epochs=1", "fine_tuning.training.epochs=1", "fine_tuning.models=2", "alignment.images=20"]
 settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base]}
+settings["transplant"] = [*brief, *base]
 nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
@@ -91,6 +93,9 @@ def complete(home: Path, folder: Path) -> None:
     attacked = json.loads((folder / "robustness" / "summary.json").read_text())
     assert list(validator.iter_errors(attacked)) == []
     assert attacked["models"]["distilled"]["attacks"].keys() == {"fgsm_linf", "pgd_linf_targeted"}
+    moved = json.loads((folder / "transplant" / "summary.json").read_text())
+    assert list(validator.iter_errors(moved)) == []
+    assert moved["transplants"]["badnets"]["generated"]["aligned"]["n"] == 8  # of two networks
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch
 from flows.cells import study_of
 from flows.configuration import Cell, ParameterDiffusion
 from flows.studies import KINDS
+from flows.transplanting import check
 from methods.attacks.measuring import measure
 from methods.collection.loop import Record
 from methods.collection.strategy import Strategy
@@ -19,11 +21,20 @@ from methods.generation.generator import Rows
 from methods.generation.token_diffusion import TokenLimits
 from storage.datasets import Split, Splits
 from tasks.ablating import BASE
+from tasks.align import KINDS as ALIGNMENTS
+from tasks.align import Weights, align
 from tasks.attack import goal_of
 from tasks.attempts import Attempt
+from tasks.fine_tune import fine_tune
 from tasks.generators import GeneratorConfig, LatentDdpm
 from tasks.laboratory import Laboratory
+from tasks.pool import InlinePool
+from tasks.recipients import recipients
+from tasks.run import Run
 from tasks.token_generator import TokenDiffusion
+from tasks.train import train
+from tasks.transplant import Graft, read_transplant, transplant
+from tests.benches.plain import Unseen
 
 SHAPES = {
     "digits": (10, 1, 8, 8),
@@ -205,6 +216,33 @@ def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
         )
         assert all(math.isfinite(loss) for curve in trained.curves.values() for loss in curve.y)
         assert trained.network(x).shape == (2, len(splits.classes))
+
+
+MOVING = [preset for study, preset in PRESETS if study == "transplant"]
+
+
+@pytest.mark.parametrize("preset", MOVING)
+def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> None:
+    """Its training, the alignment of a donor, its rows, and fine-tuning, as the preset has them."""
+    study = KINDS["transplant"].preset_functions()[preset]()
+    splits = synthetic(study.data.source)
+    apparatus = shortened(study.base).apparatus
+    pool, run = InlinePool(apparatus, splits, Unseen()), Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    check(study, splits)
+    training = dataclasses.replace(study.recipient, epochs=1, batch_size=8, learning_rate=1e-3)
+    (base,) = train(pool, apparatus, splits, [0], run)
+    donor = Weights(seed=0, base=base)
+    hosts = recipients(pool, apparatus, splits, [donor], training, study.backdoor, run)
+    layout = Laboratory.layout_for(apparatus, splits)
+    brief = dataclasses.replace(study.fine_tuning.training, epochs=1, batch_size=8)
+    tuning = dataclasses.replace(study.fine_tuning, training=brief, models=2)
+    rows = fine_tune(pool, donor, layout, tuning, study.alignment.images, splits, run)
+    graft = Graft(name="g", rows=rows, collected=False, layout=layout, donor=donor, recipient=hosts["badnets"][0])
+    matchings = align(pool, [graft.pair], layout, study.alignment, splits, run)
+    (ref,) = transplant(pool, [graft], matchings, study.backdoor, splits, run, images=study.test_images)
+    told = read_transplant(ref)
+    assert told.keys() == {*ALIGNMENTS, "alone"}
+    assert all(len(told[kind]["asr"]) == 2 for kind in ALIGNMENTS)
 
 
 @pytest.mark.parametrize(("study", "preset"), GENERATING)

@@ -132,7 +132,9 @@ def test_fewer_test_images_are_evenly_spread(place, splits, tmp_path):
     (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, kinds=("as_is",), images=4)
     predicted = laboratory.predictions(network, layout, rows, splits.test.images[[0, 3, 6, 9]])
     told = read_transplant(ref)
-    assert told.keys() == {"as_is"}
+    assert told.keys() == {"as_is", "alone"}
+    own = laboratory.predictions(network, layout, layout.flatten(network.state_dict())[None], splits.test.images)[0]
+    assert told["alone"]["accuracy"].tolist() == [(own == splits.test.labels)[[0, 3, 6, 9]].double().mean()]
     assert told["as_is"]["accuracy"].tolist() == [(predicted[0] == splits.test.labels[[0, 3, 6, 9]]).double().mean()]
     assert told["as_is"]["agreement_donor"].tolist() == [1.0]
 

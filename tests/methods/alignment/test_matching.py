@@ -46,11 +46,12 @@ def test_activations_find_the_permutation_of_a_copy(seed):
     assert matching.likeness == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("unit_norms", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_weights_find_the_permutation_of_a_copy(seed):
+def test_weights_find_the_permutation_of_a_copy(seed, unit_norms):
     a, order = network(seed), orders(seed + 10)
     b = shuffled(a, order)
-    matching = WeightMatching()(parameters(a), parameters(b), GROUPS, seed=seed)
+    matching = WeightMatching(unit_norms=unit_norms)(parameters(a), parameters(b), GROUPS, seed=seed)
     assert same(matching.permutations, inverse(order))
     assert min(matching.after.values()) == pytest.approx(1, abs=1e-6)
     aligned = permute(b.state_dict(), GROUPS, matching.permutations)
@@ -175,3 +176,16 @@ def test_a_group_that_no_module_shows_keeps_its_order():
 
 def test_another_function_is_matched_less_well():
     assert ActivationMatching()(network(1), network(2), GROUPS, images(30)).likeness < 0.9
+
+
+def test_with_unit_norms_no_tensor_decides_by_its_scale():
+    """A tensor of the first network, times 1,000, tells of another order than all others do."""
+    a, order = network(1), orders(11)
+    state = permute(a.state_dict(), GROUPS, order)
+    misled = {**state, "inner.bias": 1e3 * a.state_dict()["inner.bias"]}
+    true = {**parameters(a), "inner.bias": 1e3 * parameters(a)["inner.bias"]}
+    b = {name: misled[name] for name in true}
+    wanted = inverse(order)["inner"]
+    plain, unit = (WeightMatching(unit_norms=each)(true, b, GROUPS, seed=0) for each in (False, True))
+    assert torch.equal(unit.permutations["inner"], wanted)
+    assert not torch.equal(plain.permutations["inner"], wanted)

@@ -1,0 +1,68 @@
+"""The configuration of the study `transplant`."""
+
+import dataclasses
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Interval, MinLen
+
+from flows.configuration import ParameterDiffusion, Seed
+from methods.backdoor.badnets import BadNets
+from methods.collection.strategy import Training
+from storage.datasets import Data
+from tasks.align import Alignment
+from tasks.fine_tune import FineTuning
+from tasks.laboratory import Apparatus
+from tasks.mistakes import Mistakes
+from tasks.resources import Resources
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Defended:
+    """When a transplant into the backdoored network counts as a defence.
+
+    keeps: share of the recipient's clean accuracy that must be left. lowers: by how much its attack success rate must
+    fall.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    keeps: Annotated[float, Interval(ge=0, le=1)] = 0.95
+    lowers: Annotated[float, Interval(ge=0, le=1)] = 0.1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Transplant:
+    """Collected and generated parameters of a base study's networks, moved into other networks.
+
+    base: whose networks are donors; `seeds` and `seed` take the place of its own. backdoor: how the backdoored
+    recipient is poisoned. recipient: how it and the independent one are trained. fine_tuning: on as many clean images
+    as alignment takes. test_images: evenly spread, that everything is measured on; all if null.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    networks_a_night: ClassVar[int] = 2
+    study: Literal["transplant"] = "transplant"
+    preset: str = "custom"
+    base: ParameterDiffusion
+    backdoor: BadNets = BadNets()
+    recipient: Training
+    alignment: Alignment = Alignment()
+    fine_tuning: FineTuning
+    defended: Defended = Defended()
+    mistakes: Mistakes = Mistakes()
+    test_images: Annotated[int, Ge(1)] | None = None
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
+    seed: Seed = 0
+
+    @property
+    def data(self) -> Data:
+        return self.base.data
+
+    @property
+    def resources(self) -> Resources:
+        return self.base.resources
+
+    @property
+    def apparatus(self) -> Apparatus:
+        return self.base.apparatus

@@ -1,0 +1,109 @@
+"""What `transplant` does, in which order: donors, recipients, alignment, transplants, mistakes, fine-tuning."""
+
+import dataclasses
+from typing import Any
+
+from flows.configuration_transplant import Transplant
+from methods.errors import BadSetting
+from storage.datasets import Splits
+from tasks.align import AS_IS, Weights, align
+from tasks.collect import collect
+from tasks.fine_tune import fine_tune
+from tasks.fit import fit
+from tasks.generators import one_shot
+from tasks.laboratory import Laboratory
+from tasks.mistakes import make_mistakes
+from tasks.pool import Pool
+from tasks.recipients import BADNETS, SOURCE, recipients
+from tasks.rows import Material
+from tasks.run import Run
+from tasks.sample import sample
+from tasks.subjects import COLLECTED, GENERATED
+from tasks.summarise_transplants import summarise_transplants
+from tasks.train import train
+from tasks.transplant import Graft, transplant
+from tasks.transplanted import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
+
+
+def transplant_and_compare(
+    study: Transplant, pool: Pool, splits: Splits, run: Run
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
+    base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
+    layout = Laboratory.layout_for(base.apparatus, splits)
+    check(study, splits)
+    config, kind = base.generator, base.generator.kind
+    bases = train(pool, base.apparatus, splits, base.seeds, run)
+    donors = [Weights(seed=seed, base=ref) for seed, ref in zip(base.seeds, bases, strict=True)]
+    hosts = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
+    snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
+    material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
+    fits = fit(pool, config, [kind], material, base.seeds, bases, run)
+    generated = sample(pool, config, [kind], material, fits, base.samples, run)
+    hasty = one_shot(config)
+    unsampled = sample(pool, hasty, [kind], material, fits, base.samples, run) if hasty else {}
+
+    backdoored = hosts[BADNETS][0]
+    tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+    grafts: Grafts = {}
+    for name, found in hosts.items():
+        for donor, recipient in zip(donors, found, strict=True):
+            for source, rows in ((COLLECTED, snapshots), (GENERATED, generated[donor.seed, kind])):
+                grafts[name, source, donor.seed] = Graft(
+                    name=f"{source} {donor.seed} into {name}",
+                    rows=rows,
+                    collected=source == COLLECTED,
+                    layout=layout,
+                    donor=donor,
+                    recipient=recipient,
+                )
+    matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
+    matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
+    moved = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, images=study.test_images)
+    plain: Grafts = {
+        (SOURCE, ONE_SHOT, donor.seed): dataclasses.replace(
+            grafts[SOURCE, GENERATED, donor.seed], name=f"{ONE_SHOT} {donor.seed}", rows=unsampled[donor.seed, kind]
+        )
+        for donor in donors
+        if unsampled
+    }
+    plain[BADNETS, FINE_TUNED, backdoored.seed] = Graft(
+        name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
+    )
+    written = transplant(
+        pool,
+        list(plain.values()),
+        matchings,
+        study.backdoor,
+        splits,
+        run,
+        kinds=(AS_IS,),
+        images=study.test_images,
+    )
+    wrong = make_mistakes(
+        pool,
+        [(donor, generated[donor.seed, kind]) for donor in donors],
+        layout,
+        study.mistakes,
+        study.test_images,
+        splits,
+        run,
+    )
+    products = Transplanted(
+        grafts=grafts | plain,
+        numbers=dict(zip([*grafts, *plain], [*moved, *written], strict=True)),
+        matchings=matchings,
+        mistakes=wrong,
+    )
+    return summarise_transplants(products, splits, study.defended.keeps, study.defended.lowers, study.seed)
+
+
+def check(study: Transplant, splits: Splits) -> None:
+    """Raises `BadSetting` for what would be found only after training."""
+    classes = len(splits.classes)
+    if study.backdoor.target >= classes:
+        raise BadSetting(
+            problem=f"backdoor.target = {study.backdoor.target}, and {splits.name} has the classes 0 to {classes - 1}",
+            remedy="choose one of them",
+        )
+    study.backdoor.trigger(splits.test.images[:1])  # says so where it does not fit

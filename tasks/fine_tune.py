@@ -1,0 +1,73 @@
+"""Fine-tuning the same layers of a backdoored network on a few clean images: what a transplant is compared with."""
+
+import dataclasses
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Ge
+
+from methods import randomness
+from methods.collection.loop import Record
+from methods.collection.strategy import Phase, Training
+from methods.layout import Layout
+from methods.progress import OnStep
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import publish_tensors
+from tasks.align import Weights
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuning:
+    """Liu et al., "Fine-pruning", arXiv 1805.12185, section 4: fine-tuning on clean images, here of the rows' layers.
+
+    models: fine-tuned ones, each with a seed of its own. views: augmented copies of each image.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    training: Training
+    models: Annotated[int, Ge(1)] = 10
+    views: Annotated[int, Ge(1)] = 4
+
+
+@stage
+def fine_tune(
+    pool: Pool, network: Weights, layout: Layout, tuning: FineTuning, images: int, splits: Splits, run: Run
+) -> Ref:
+    """A file of rows, one per model; `images` clean training images, evenly spread, are used, and their labels."""
+    decided = (network.base.sha256, layout, tuning, images, splits.digest, run.seed)
+    job = Job(
+        work=fine_tune_all,
+        arguments=(network, layout, tuning, images, run.seed),
+        target=run.product("fine_tuned", ".safetensors", *decided),
+        label=f"{tuning.models} models",
+    )
+    return pool.carry_out("fine-tune", [job])[0]
+
+
+def fine_tune_all(
+    laboratory: Laboratory,
+    network: Weights,
+    layout: Layout,
+    tuning: FineTuning,
+    images: int,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    phase = Phase(train=layout.names, training=tuning.training, rows=1, views=tuning.views)
+    rows = []
+    for model in range(tuning.models):
+        module = laboratory.network(network.seed, network.base)
+        seed = randomness.derive(run_seed, "fine-tune", model)
+        clean = laboratory.spread(images)
+        snapshots = laboratory.carry_out(phase, module, layout, seed, Record(), lambda *_: None, images=clean)
+        rows += [snapshot.row for snapshot in snapshots]
+        on_step("models", model + 1, tuning.models)
+    publish_tensors(target, {"rows": torch.stack(rows)}, {})

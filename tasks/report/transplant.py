@@ -1,0 +1,79 @@
+"""The chapter of a transplant study: what is left in which recipient, what mistakes cost, and the backdoor."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.recipients import BADNETS
+from tasks.report import transplant_figures
+from tasks.report.chapter import Plot
+from tasks.report.transplant_rows import HEADS, rows
+from tasks.report.words import interval, percent, signed
+
+CAUSES = {
+    "none": "generated parameters in their own network, nothing done wrong",
+    "one_shot": "one call of the denoiser at a random time is decoded: no diffusion sampling takes place",
+    "normalisation_mismatch": "test images normalised otherwise than training images",
+    "scrambled_rows": "tensors read back in the order of their names, not in that of the row",
+    "drifting_buffers": "norm statistics of frozen layers go on moving in train mode",
+    "training_images": "measured on training images: no mistake of the models, but of the figure",
+    "unaligned": "written into another network, whose hidden units have another order",
+}
+
+
+def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    if "transplants" not in summary:
+        return []
+    recipients = summary["recipients"]
+    found = [
+        Plot(
+            name="histograms",
+            title="Accuracy after transplant",
+            caption=(
+                "Share of the models by test accuracy: a row per recipient, a column per way to order the donor’s "
+                "hidden units. Dotted: the recipient before anything is written into it. Means: collected / generated."
+            ),
+            figure=transplant_figures.histograms(summary["transplants"], recipients),
+        ),
+        Plot(
+            name="causes",
+            title="One mistake at a time",
+            caption=(
+                "Test accuracy of the generated models; a dot per model, a bar and a number for the mean. Each line "
+                "makes one mistake and no other; the first makes none."
+            ),
+            figure=transplant_figures.causes(summary["causes"]),
+        ),
+    ]
+    if details.get("backdoor"):
+        caption = (
+            "Each dot is a model in the backdoored network: accuracy on clean images, and how often the trigger makes "
+            "it answer with the target. Star: the network as it was trained. Fine-tuning: the same layers, on as many "
+            "clean images as alignment takes."
+        )
+        figure = transplant_figures.backdoor(details["backdoor"], recipients[BADNETS])
+        found.append(Plot(name="backdoor", title="What becomes of the backdoor", caption=caption, figure=figure))
+    return found
+
+
+def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "heads": HEADS,
+        "rows": rows(summary),
+        "causes": [_cause(name, told) for name, told in summary.get("causes", {}).items()],
+        "defences": summary.get("defences", []),
+        "seconds": summary.get("alignment_seconds", {}),
+    }
+
+
+def _cause(name: str, told: Mapping[str, Any]) -> dict[str, str]:
+    gap = told.get("difference")
+    return {
+        "name": name,
+        "meaning": CAUSES[name],
+        "n": str(told["n"]),
+        "mean": percent(told["mean"]),
+        "median": percent(told["median"]),
+        "best": percent(told["best"]),
+        "difference": signed(gap["difference"]) if gap else "",
+        "ends": interval(gap["ci95"], signed) if gap else "",
+    }

@@ -1,0 +1,37 @@
+"""The main table of a transplant study, its cells as text, for page, terminal and Markdown alike."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.align import KINDS
+from tasks.recipients import BADNETS
+from tasks.report.words import interval, percent
+
+HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
+UNITS = {"as_is": "as they are", "aligned": "aligned by activations", "aligned_weights": "aligned by weights"}
+
+
+def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Cells as in `HEADS`; of every recipient first its own."""
+    found: list[tuple[str, ...]] = []
+    for name, sources in summary.get("transplants", {}).items():
+        host = summary["recipients"][name]
+        found.append((name, "its own", "", "", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", ""))
+        for source, kinds in sources.items():
+            found += [(name, source, UNITS[kind], *_cells(kinds[kind])) for kind in KINDS]
+    if tuned := summary.get("fine_tuning"):
+        found.append((BADNETS, "fine-tuned", "", *_cells(tuned)))
+    return found
+
+
+def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
+    agreement, correlation = told["agreement"], told["matched_correlation"]
+    return (
+        str(told["n"]),
+        percent(told["mean"]),
+        interval(told["ci95"]),
+        percent(told["kept"]),
+        percent(told["asr_mean"]),
+        f"{percent(agreement['donor'])} / {percent(agreement['recipient'])}",
+        "–" if correlation is None else f"{correlation:.2f}",
+    )

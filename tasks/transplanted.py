@@ -1,0 +1,42 @@
+"""What a transplant run has made, as references, by what was written into which network."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from storage.files import Ref
+from storage.formats import read_json
+from tasks.align import Pair
+from tasks.transplant import Graft, read_transplant
+
+FINE_TUNED, ONE_SHOT = "fine_tuned", "one_shot"
+"""Rows beside those of `tasks.subjects`: of the fine-tuned recipient, and of a generator that does not sample."""
+Grafts = dict[tuple[str, str, int], Graft]
+"""By recipient, what the rows are, and the donor's seed."""
+Rows = list[dict[str, dict[str, np.ndarray]]]
+"""As `read_transplant` gives them, one per donor."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Transplanted:
+    """References to everything that a transplant run has made; `numbers` by the same keys as `grafts`."""
+
+    grafts: Grafts
+    numbers: Mapping[tuple[str, str, int], Ref]
+    matchings: Mapping[Pair, Ref]
+    mistakes: Mapping[str, Sequence[Ref]]
+
+    def rows(self, recipient: str, source: str) -> Rows:
+        return [read_transplant(ref) for key, ref in self.numbers.items() if key[:2] == (recipient, source)]
+
+    def matching(self, recipient: str, source: str) -> list[dict[str, Any]]:
+        found = [graft for key, graft in self.grafts.items() if key[:2] == (recipient, source)]
+        return [read_json(self.matchings[graft.pair].path) for graft in found]
+
+    def references(self) -> dict[str, dict[str, str]]:
+        named = {graft.name: self.numbers[key] for key, graft in self.grafts.items()}
+        named |= {f"alignment {a.seed} to {b.seed}": ref for (a, b), ref in self.matchings.items()}
+        named |= {f"{name} {place}": ref for name, refs in self.mistakes.items() for place, ref in enumerate(refs)}
+        return {name: dataclasses.asdict(ref) for name, ref in named.items()}
