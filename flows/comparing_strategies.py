@@ -40,7 +40,8 @@ def compare_strategies(
     study: Strategies, pool: Pool, splits: Splits, run: Run
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
-    check(study, splits)
+    for strategy in study.strategies:
+        Laboratory.check_plan(study.study_of(strategy).apparatus, splits)
     (recipient,) = train(pool, study.apparatus, splits, [study.recipient], run)
     openings: dict[str, ParameterDiffusion] = {}
     for each in map(study.study_of, study.strategies):
@@ -60,12 +61,6 @@ def compare_strategies(
         ],
     )
     return summarise_strategies([read_json(ref.path) for ref in files], splits, files)
-
-
-def check(study: Strategies, splits: Splits) -> None:
-    """Raises `BadSetting` for names that the network has not, which else would be found out strategy by strategy."""
-    for strategy in study.strategies:
-        Laboratory.layout_for(study.study_of(strategy).apparatus, splits)
 
 
 def compare_one(

@@ -77,6 +77,7 @@ def plan(study: Strategies, choice: Choice, run: Run) -> Plan:
         told_apart(names, source, splits)
         for strategy in picked:
             apparatus = dataclasses.replace(study.study_of(strategy).apparatus, data=data)
+            Laboratory.check_plan(apparatus, splits)
             layout = Laboratory.layout_for(apparatus, splits)
             layouts[layout.digest] = layout
             units.setdefault(layout.digest, []).extend(

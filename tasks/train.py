@@ -33,6 +33,7 @@ def train(
 
     poison: train them with this backdoor; each seed chooses its own images to be poisoned.
     """
+    Laboratory.check_plan(apparatus, splits)
     phases = opening(apparatus) if phases is None else phases
     backdoored = "backdoored " if poison else ""
     return pool.carry_out(

@@ -66,13 +66,7 @@ def run_phase(
     Raises `Diverged`; `BadSetting` where more rows are asked for than there are steps, or the cache does not fit.
     """
     training = _drawn(phase, seed)
-    batches = max(1, len(images) // training.batch_size)
-    steps = phase.most_epochs * batches
-    if phase.rows > steps:
-        raise BadSetting(
-            problem=f"{phase.rows} rows cannot be kept in {steps} steps ({training.epochs} epochs of {batches})",
-            remedy="ask for fewer rows or more epochs, or lower the batch size",
-        )
+    batches, steps = planned_steps(phase, training, len(images))
     if phase.reinitialise is not None:
         reinitialise(network, phase.reinitialise, seed=seed)
     names = choose(network, phase.train, buffers=layout.buffers).names
@@ -122,6 +116,18 @@ def run_phase(
     record.curve = recorder.curve()
     record.steps, record.epochs = done, epoch
     record.prefix_passes = source.passes + validate.passes
+
+
+def planned_steps(phase: Phase, training: Training, images: int) -> tuple[int, int]:
+    """Per epoch, and in all at most. Raises `BadSetting` where more rows are asked for than there are steps."""
+    batches = max(1, images // training.batch_size)
+    steps = phase.most_epochs * batches
+    if phase.rows > steps:
+        raise BadSetting(
+            problem=f"{phase.rows} rows cannot be kept in {steps} steps ({training.epochs} epochs of {batches})",
+            remedy="ask for fewer rows or more epochs, or lower the batch size",
+        )
+    return batches, steps
 
 
 def _drawn(phase: Phase, seed: int) -> Training:

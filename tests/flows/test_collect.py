@@ -18,7 +18,7 @@ from storage.snapshot_set import SnapshotSet
 from tasks.pool import InlinePool
 from tests.benches.plain import Unseen
 
-SMALL = ("base.data.train_limit=100", "base.data.test_limit=40", "base.network.width=1")
+SMALL = ("base.data.train_limit=300", "base.data.test_limit=40", "base.network.width=1")
 
 
 def study(*changes: str) -> Strategies:
@@ -88,6 +88,19 @@ def test_a_wrong_choice_is_refused(tmp_path: Path, choice: dict, said: str) -> N
     with pytest.raises(BadSetting) as error:
         planned(tmp_path, **choice)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("base.data.train_limit=64", "rows cannot be kept in"),
+        ('base.network={"kind": "conv_net"}', "no parameter matches the pattern"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(tmp_path: Path, change: str, said: str) -> None:
+    chosen = resolve("strategies", "smoke", ["base.data.test_limit=40", change])
+    with pytest.raises(BadSetting, match=said):
+        planned(tmp_path, chosen)
 
 
 @pytest.mark.parametrize(
