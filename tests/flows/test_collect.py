@@ -18,7 +18,7 @@ from storage.snapshot_set import SnapshotSet
 from tasks.pool import InlinePool
 from tests.benches.plain import Unseen
 
-SMALL = ("base.data.train_limit=300", "base.data.test_limit=40", "base.network.width=1")
+SMALL = ("base.data.test_limit=40", "base.network.width=1")
 
 
 def study(*changes: str) -> Strategies:
