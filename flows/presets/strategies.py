@@ -25,7 +25,9 @@ def _all(
     first: Training,
     then: Training,
     again: Training,
+    gentle: float = 1e-4,
     goals: tuple[float | None, float, float],
+    sizes: tuple[int, ...] = RetrainFirst().batch_sizes,
     rows: int,
     cycled: int,
     seeds: int,
@@ -34,13 +36,14 @@ def _all(
     """Every strategy of the note, with the head alone in a row, so that they can be compared.
 
     first: everything. then: of the phases after it, all of which train as long and keep `rows` rows together. again:
-    after damage, whose goals are those of the opening, after damage to the first convolution, and to all of a stage.
+    after damage, at the rate `gentle` where it is only to the first convolution. goals: of the opening, and after both
+    kinds of damage. sizes: of batches, one drawn per cycle.
     cycled: rows from such cycles. seeds: whole trainings of `many_seeds`.
     """
     opening, slight, severe = goals
     stage: dict[str, Any] = {"first": first, "then": then, "rows": rows, "views": views}
-    cycle: dict[str, Any] = {"first": first, "first_accuracy": opening, "rows": cycled}
-    gently = dataclasses.replace(again, learning_rate=1e-4)
+    cycle: dict[str, Any] = {"first": first, "first_accuracy": opening, "batch_sizes": sizes, "rows": cycled}
+    gently = dataclasses.replace(again, learning_rate=gentle)
     return (
         LastPhase(
             keep=HEAD, first=first, then=dataclasses.replace(then, epochs=3 * then.epochs), rows=rows, views=views
@@ -57,8 +60,15 @@ def _all(
     )
 
 
+def _without_gates(base: ParameterDiffusion) -> ParameterDiffusion:
+    """That no encoder knows rows which have nothing in common with the others is a result here, no mistake."""
+    assert isinstance(base.generator, LatentDdpm)
+    limits = dataclasses.replace(base.generator.gates, accuracy_margin=1.0, latent_scale=1e9)
+    return dataclasses.replace(base, generator=dataclasses.replace(base.generator, gates=limits))
+
+
 def smoke() -> Strategies:
-    """Every strategy once, on 500 digits: about 15 s, plus a minute of start-up. Its accuracies mean nothing."""
+    """Every strategy once, on 500 digits: some 30 s, plus a minute of start-up. Its accuracies mean nothing."""
     base = bases.smoke()
     brief = Training(epochs=2, learning_rate=0.02, batch_size=64)
     generator = LatentDdpm(
@@ -89,18 +99,21 @@ def smoke() -> Strategies:
 def digits() -> Strategies:
     """Handwritten digits, one ResNet-18 of width 16, the head alone (1,290 numbers), ten strategies.
 
-    Cost: about 5 minutes on two cores.
+    Cost: estimated from its parts, about 8 minutes of one core; not measured whole. Expected: collected and generated
+    heads near 94 % at home by every strategy that leaves most of the network alone, near 89 % elsewhere once aligned.
     """
     base = bases.digits()
     first = base.strategy.first
     return Strategies(
         preset="digits",
-        base=dataclasses.replace(base, samples=100),
+        base=_without_gates(dataclasses.replace(base, samples=100)),
         strategies=_all(
             first=first,
             then=Training(epochs=20, learning_rate=0.05, batch_size=64),
-            again=Training(epochs=10, learning_rate=1e-2),
+            again=Training(epochs=10, learning_rate=0.05),
+            gentle=0.05,
             goals=(None, 0.9, 0.85),
+            sizes=(16, 32, 64),
             rows=60,
             cycled=24,
             seeds=12,
@@ -114,7 +127,7 @@ def cifar10_small() -> Strategies:
 
     Cost: not measured; 30 trainings for `many_seeds` alone, about as much again for the others.
     """
-    base: ParameterDiffusion = bases.cifar10_small()
+    base = _without_gates(bases.cifar10_small())
     return Strategies(
         preset="cifar10_small",
         base=base,
@@ -136,7 +149,7 @@ def note() -> Strategies:
 
     Cost: not measured; 200 trainings of 100 epochs for `many_seeds` alone.
     """
-    base: ParameterDiffusion = bases.cifar10()
+    base = _without_gates(bases.cifar10())
     return Strategies(
         preset="note",
         base=base,
