@@ -210,4 +210,5 @@ def doctor(home: Path | None) -> None:
             sys.exit(1)
 
 
+import flows.collect_command  # noqa: E402 - registers `collect`
 import flows.exchange_commands  # noqa: E402, F401 - registers `import` and `export`

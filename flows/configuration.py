@@ -8,10 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, MinLen
 from pydantic import Field
 
+from methods.backdoor.badnets import BadNets
 from methods.collection.strategy import Strategy
 from methods.errors import BadSetting
 from models import Network
 from storage.datasets import Data
+from tasks.align import Alignment
 from tasks.attempts import Attempt
 from tasks.defend import DISTILLED, FIRST, Defence
 from tasks.generators import GeneratorConfig
@@ -173,3 +175,52 @@ class Robustness:
     @property
     def apparatus(self) -> Apparatus:
         return self.base.apparatus
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Strategies:
+    """Ways of collecting parameters, each with all that follows from it: rows, generated models, transplants.
+
+    base: what all have in common; `seeds` and `seed` take the place of its own. recipient: seed of the network that
+    generated parameters are moved into, trained as `base.strategy` begins; it shares nothing with those of `seeds`.
+    alignment: how hidden units are matched before. backdoor: of the poisoned training sets of `weightsmith collect`,
+    and of the attack that transplants are measured under.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    networks_a_night: ClassVar[int] = 0
+    study: Literal["strategies"] = "strategies"
+    preset: str = "custom"
+    base: ParameterDiffusion
+    strategies: Annotated[tuple[Annotated[Strategy, Field(discriminator="kind")], ...], MinLen(1)]
+    recipient: Seed = 1000
+    alignment: Alignment = Alignment()
+    backdoor: BadNets = BadNets()
+    seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        """Raises `BadSetting` where two strategies would carry one name, or the recipient is one of the donors."""
+        unique("strategies", [strategy.kind for strategy in self.strategies])
+        if self.recipient in self.seeds:
+            raise BadSetting(
+                problem=f"recipient: {self.recipient} is one of the seeds {list(self.seeds)} that are moved into it",
+                remedy="choose another seed for the recipient",
+            )
+
+    @property
+    def data(self) -> Data:
+        return self.base.data
+
+    @property
+    def resources(self) -> Resources:
+        return self.base.resources
+
+    @property
+    def apparatus(self) -> Apparatus:
+        return self.base.apparatus
+
+    def study_of(self, strategy: Strategy) -> ParameterDiffusion:
+        """One strategy's run, but for what is compared between them."""
+        return dataclasses.replace(self.base, strategy=strategy, seeds=self.seeds, seed=self.seed)

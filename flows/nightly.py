@@ -13,6 +13,7 @@ from flows.ablations import ablations
 from flows.parameter_diffusion import parameter_diffusion
 from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
+from flows.strategies import strategies
 from flows.studies import KINDS, Study, as_json, resolve
 from flows.transplant import transplant
 from methods.errors import WeightsmithError
@@ -26,6 +27,7 @@ FLOWS: dict[str, Callable[..., str]] = {
     "ablations": ablations,
     "robustness": robustness,
     "transplant": transplant,
+    "strategies": strategies,
 }
 
 
@@ -73,7 +75,8 @@ def nightly(
 
 def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[str, Study]:
     """The studies that take part: one fixed seed, for comparison between nights, and one that rotates with the date."""
-    taking_part = [name for name, kind in KINDS.items() if preset in kind.preset_functions()]
+    nightly = {name: kind for name, kind in KINDS.items() if kind.configuration.networks_a_night}
+    taking_part = [name for name, kind in nightly.items() if preset in kind.preset_functions()]
     if not taking_part:
         taking_part = list(KINDS)[:1]  # resolving it says which presets there are
     studies = {}

@@ -10,16 +10,17 @@ from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from flows.configuration import Ablations, ParameterDiffusion, Robustness
+from flows.configuration import Ablations, ParameterDiffusion, Robustness, Strategies
 from flows.configuration_transplant import Transplant
 from flows.presets import ablations as ablations_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
 from flows.presets import robustness as robustness_presets
+from flows.presets import strategies as strategies_presets
 from flows.presets import transplant as transplant_presets
 from flows.presets import whole_networks as whole_networks_presets
 from methods.errors import BadSetting
 
-Study = ParameterDiffusion | Ablations | Robustness | Transplant
+Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant
 """The configuration of any study."""
 S = TypeVar("S", bound=Study)
 
@@ -47,6 +48,7 @@ KINDS = {
     "ablations": Kind(Ablations, (ablations_presets,)),
     "robustness": Kind(Robustness, (robustness_presets,)),
     "transplant": Kind(Transplant, (transplant_presets,)),
+    "strategies": Kind(Strategies, (strategies_presets,)),
 }
 
 

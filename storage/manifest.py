@@ -19,7 +19,7 @@ from storage.files import Ref
 from storage.formats import publish_json, read_json
 from storage.places import Location, child
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ SCALARS = pa.schema(
         pa.field("lr", pa.float64(), nullable=False),
         pa.field("accuracy", pa.float64(), nullable=False),
         pa.field("accuracy_reloaded", pa.float64(), nullable=False),
+        pa.field("poisoned", pa.bool_(), nullable=False),
     ]
 )
 
@@ -38,7 +39,8 @@ class Row:
     """One snapshot: whose it is, when it was taken, and the numbers themselves.
 
     `accuracy` is measured at collection, `accuracy_reloaded` after writing the row back into a fresh network, both as
-    fractions on the validation split. `parameters` are the layout's D numbers, float32.
+    fractions on the validation split. `poisoned`: the training images had a backdoor among them. `parameters` are the
+    layout's D numbers, float32.
     """
 
     run: str
@@ -50,6 +52,7 @@ class Row:
     lr: float
     accuracy: float
     accuracy_reloaded: float
+    poisoned: bool = False
     parameters: Float[np.ndarray, "d"]
 
 

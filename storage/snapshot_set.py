@@ -23,9 +23,15 @@ READERS = 2
 
 
 class Selection(TypedDict, total=False):
-    """Which rows: of these seeds, with low <= epoch <= high, of at least this accuracy at collection."""
+    """Which rows: of these seeds, strategies and data sets, from poisoned or from clean training images.
+
+    With low <= epoch <= high, and of at least this accuracy at collection.
+    """
 
     seeds: Sequence[int]
+    strategies: Sequence[str]
+    data: Sequence[str]
+    poisoned: bool
     epochs: tuple[float, float]
     min_accuracy: float
 
@@ -147,6 +153,12 @@ def _condition(selection: Selection) -> pc.Expression:
     condition = pc.scalar(True)
     if "seeds" in selection:
         condition &= pc.field("seed").isin(list(selection["seeds"]))
+    if "strategies" in selection:
+        condition &= pc.field("strategy").isin(list(selection["strategies"]))
+    if "data" in selection:
+        condition &= pc.field("data").isin(list(selection["data"]))
+    if "poisoned" in selection:
+        condition &= pc.field("poisoned") == pc.scalar(selection["poisoned"])
     if "epochs" in selection:
         low, high = selection["epochs"]
         condition &= (pc.field("epoch") >= low) & (pc.field("epoch") <= high)

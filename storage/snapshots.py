@@ -33,6 +33,7 @@ from storage.rows import Row, blocks, group_rows
 from storage.shards import check_rows, opened, write_shard
 from storage.write_errors import write_errors
 
+SHARD = re.compile(r"\.?(?P<part>.+)-\d{5}(-[0-9a-f]{12})?\.parquet(\.tmp-\d+)?")
 WRITERS = 2
 """Shards being encoded and hashed while the next one fills: they keep pace with a plain `torch.save`."""
 
@@ -101,8 +102,7 @@ def commit(folder: Location, parts: Sequence[str], layout: Layout, metadata: dic
     entry = Entry(layout=layout.digest, size=layout.size, parts=tuple(found), metadata=metadata)
     _refuse_doubled(folder, entry)
     ref = publish_entry(folder, entry)
-    for name in parts:
-        remove_uncommitted(folder, name)
+    remove_uncommitted(folder, *parts)
     return ref
 
 
@@ -122,18 +122,18 @@ def _refuse_doubled(folder: Location, entry: Entry) -> None:
         )
 
 
-def remove_uncommitted(folder: Location, part: str) -> None:
-    """Deletes shards of `part` that a stopped or replaced writer left: named neither by the part nor by the set."""
+def remove_uncommitted(folder: Location, *parts: str) -> None:
+    """Deletes shards of `parts` that stopped or replaced writers left: named neither by their part nor by the set."""
     kept: set[str] = set()
-    found = read_part(folder, part)
-    if found is not None:
-        kept.update(child(folder, shard.file) for shard in found.shards)
+    for found in (read_part(folder, part) for part in parts):
+        if found is not None:
+            kept.update(child(folder, shard.file) for shard in found.shards)
     with contextlib.suppress(NotCommitted):
         kept.update(child(folder, shard.file) for shard in read_entry(folder).shards)
-    pattern = re.compile(rf"\.?{re.escape(part)}-\d{{5}}(-[0-9a-f]{{12}})?\.parquet(\.tmp-\d+)?")
-    shards = child(folder, "shards")
+    shards, own = child(folder, "shards"), set(parts)
     system, inner = locate(shards)
     with write_errors(shards):
         for info in system.get_file_info(FileSelector(inner, allow_not_found=True)):
-            if pattern.fullmatch(info.base_name) and child(shards, info.base_name) not in kept:
+            named = SHARD.fullmatch(info.base_name)
+            if named and named["part"] in own and child(shards, info.base_name) not in kept:
                 system.delete_file(info.path)

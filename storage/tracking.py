@@ -1,7 +1,7 @@
 """The comparison across runs: MLflow, filled from the files that a run left in its folder.
 
-One experiment per study, one run per study run, one child run per set of models or per attack. Nothing here is needed
-to read a run: its folder is the record, and logging it again later gives the same entries.
+One experiment per study, one run per study run, one child run per set of models, attack, transplant or strategy.
+Nothing here is needed to read a run: its folder is the record, and logging it again later gives the same entries.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The child runs of a run in MLflow: one per set of models, per attack or per transplant; tens, never hundreds."""
+"""The child runs of a run in MLflow: one per set of models, attack, transplant or strategy; tens, never hundreds."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -39,6 +39,20 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             values=[each for model, numbers in models.items() for each in metrics(numbers, f"{model}/")],
             table_name="models.json",
             table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
+        )
+    for name, numbers in summary.get("strategies", {}).items():
+        accuracies = numbers["generated"]["accuracies"]
+        yield Child(
+            kind="strategy",
+            name=name,
+            values=[*metrics(numbers), *(("accuracy", value, step) for step, value in enumerate(accuracies))],
+            table_name="accuracies.json",
+            table={
+                "strategy": name,
+                "model": list(range(len(accuracies))),
+                "test_accuracy": accuracies,
+                "transplanted_accuracy": numbers["transplanted"]["accuracies"],
+            },
         )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from methods import randomness
+from methods.backdoor.badnets import BadNets
 from methods.collection.loop import Record, Snapshot
 from methods.layout import Layout
 from methods.progress import OnStep
@@ -32,7 +33,10 @@ RELOAD_ROWS, RELOAD_BYTES = 64, 2**28
 def collect(
     pool: Pool, apparatus: Apparatus, splits: Splits, seeds: Sequence[int], bases: Sequence[Ref], run: Run
 ) -> tuple[Ref, list[Ref]]:
-    """The committed set (its entry file), and per seed a JSON file of how its collection went."""
+    """The committed set (its entry file), and per seed a JSON file of how its collection went.
+
+    Many strategies, data sets, with and without a backdoor, in one set: `tasks.grid`.
+    """
     if isinstance(apparatus.strategy, Imported):
         layout = Laboratory.layout_for(apparatus, splits)
         _, entry, record = imported(apparatus.strategy, apparatus.network, layout, splits, seeds)
@@ -44,7 +48,7 @@ def collect(
         [
             Job(
                 work=collect_one,
-                arguments=(seed, base, folder),
+                arguments=(seed, base, folder, f"seed-{seed}"),
                 target=run.product("collected", ".json", *decided_by, seed),
                 label=f"seed {seed}",
                 beside=(part_file(folder, f"seed-{seed}"),),
@@ -57,33 +61,52 @@ def collect(
     return entry, records
 
 
-def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, target: str, on_step: OnStep) -> None:
-    """Writes the part `seed-N` of the set, then `target`."""
+def collect_one(
+    laboratory: Laboratory,
+    seed: int,
+    base: Ref,
+    folder: str,
+    name: str,
+    poison: BadNets | None = None,
+    *,
+    target: str,
+    on_step: OnStep,
+) -> None:
+    """Writes the part `name` of the set, then `target`. poison: as the network at `base` was trained with."""
     network, layout = laboratory.network(seed, base), laboratory.layout
-    phases = laboratory.apparatus.strategy.phases()[len(opening(laboratory.apparatus)) :]
+    images = laboratory.poisoned(poison, seed) if poison else None
+    strategy = laboratory.apparatus.strategy
+    phases = strategy.phases()[len(opening(laboratory.apparatus)) :]
+    # rows of one set differ in this, in the seed or in the step
+    run = folder.rpartition("/")[2] if name == f"seed-{seed}" else name
     records: list[Record] = []
 
     def snapshots() -> Iterator[tuple[int, Snapshot]]:
-        """With the number of the phase that each comes from: the rows of one phase are one run."""
-        for number, phase in enumerate(phases):
-            own = seed
-            if phase.restart:
-                own = randomness.derive(seed, "restart", phase.restart)
+        """With the number of the run that each comes from; its steps count on from phase to phase."""
+        number, steps, epochs = 0, 0, 0
+        for phase in phases:
+            own = randomness.derive(seed, "restart", phase.draw) if phase.draw else seed
+            if phase.begin == "rows":
                 begin_anew(network, laboratory.network(own), layout)
+                number, steps, epochs = number + 1, 0, 0
+            elif phase.begin == "network":
+                network.load_state_dict(laboratory.network(own).state_dict())
             records.append(Record())
-            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step):
-                yield number, snapshot
+            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step, images=images):
+                yield number, dataclasses.replace(snapshot, step=steps + snapshot.step, epoch=epochs + snapshot.epoch)
+            if phase.keeps:
+                steps, epochs = steps + records[-1].steps, epochs + records[-1].epochs
 
     def rows() -> Iterator[Row]:
         # a network of its own: what a row is worth must not depend on the state that training has left elsewhere
         fresh = laboratory.network(seed, base)
-        waiting = snapshots()
+        waiting = islice(snapshots(), strategy.planned)
         while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
             reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
             for (number, snapshot), accuracy in zip(block, reloaded.tolist(), strict=True):
                 yield Row(
-                    run=f"{folder.rpartition('/')[2]}.{number}",
-                    strategy=laboratory.apparatus.strategy.kind,
+                    run=f"{run}.{number}",
+                    strategy=strategy.kind,
                     data=laboratory.splits.name,
                     seed=seed,
                     epoch=snapshot.epoch,
@@ -91,10 +114,11 @@ def collect_one(laboratory: Laboratory, seed: int, base: Ref, folder: str, *, ta
                     lr=snapshot.learning_rate,
                     accuracy=snapshot.accuracy,
                     accuracy_reloaded=accuracy,
+                    poisoned=poison is not None,
                     parameters=snapshot.row.numpy(),
                 )
 
-    part = write_part(folder, f"seed-{seed}", rows(), layout)
+    part = write_part(folder, name, rows(), layout)
     curves = [dataclasses.asdict(record.curve) for record in records if record.curve]
     passes = sum(record.prefix_passes for record in records)
     publish_json(target, {"part": dataclasses.asdict(part), "curves": curves, "prefix_passes": passes})

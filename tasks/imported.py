@@ -35,6 +35,7 @@ class Imported:
     keep: Patterns
     buffers: Buffers = "frozen"
     runs: Annotated[int, Ge(1)] = 1
+    planned: ClassVar[int] = 0
 
     def phases(self) -> tuple[Phase, ...]:
         return ()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import models
 from methods.augment import augment
 from methods.backdoor.badnets import BadNets
-from methods.collection.loop import Record, Snapshot, run_phase
+from methods.collection.loop import Record, Snapshot, planned_steps, run_phase
 from methods.collection.strategy import Phase, Strategy
 from methods.errors import BadData, BadSetting
 from methods.evaluation.many import predict_many, soft_vote
@@ -72,6 +72,18 @@ class Laboratory:
     def layout_for(apparatus: Apparatus, splits: Splits) -> Layout:
         """Which numbers the rows of a study hold. Raises `BadSetting` where the strategy names unknown parameters."""
         return choose(_build(apparatus, splits, 0), apparatus.strategy.keep, buffers=apparatus.strategy.buffers)
+
+    @staticmethod
+    def check_plan(apparatus: Apparatus, splits: Splits) -> None:
+        """Raises `BadSetting` for what a collection would find out in a later phase: unknown names, too many rows."""
+        _check_size(apparatus.network, splits)
+        network, strategy = _build(apparatus, splits, 0), apparatus.strategy
+        patterns = {strategy.keep}
+        for phase in strategy.phases():
+            planned_steps(phase, phase.training, len(splits.train))
+            patterns |= {phase.train} | ({phase.reinitialise.names} if phase.reinitialise else set())
+        for names in patterns:
+            choose(network, names)
 
     def carry_out(
         self,

@@ -1,12 +1,13 @@
 """Training base networks: one job per seed, its product a safetensors file of the whole network."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Sequence
 
 from methods.backdoor.badnets import BadNets
 from methods.collection.loop import Record
-from methods.collection.strategy import Phase
+from methods.collection.phase import Phase
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
@@ -36,6 +37,7 @@ def train(
     if isinstance(apparatus.strategy, Imported) and phases is None and poison is None:
         layout = Laboratory.layout_for(apparatus, splits)
         return [imported(apparatus.strategy, apparatus.network, layout, splits, seeds)[0]]
+    Laboratory.check_plan(apparatus, splits)
     phases = opening(apparatus) if phases is None else phases
     backdoored = "backdoored " if poison else ""
     return pool.carry_out(
@@ -61,10 +63,8 @@ def network_file(
 
 
 def opening(apparatus: Apparatus) -> tuple[Phase, ...]:
-    """The phases before the first that keeps rows or begins anew."""
-    phases = apparatus.strategy.phases()
-    first = next(index for index, phase in enumerate(phases) if phase.rows or phase.restart)
-    return phases[:first]
+    """The phases before the first that keeps rows or begins anew: they make the network that rows are put into."""
+    return tuple(itertools.takewhile(lambda phase: phase.opens, apparatus.strategy.phases()))
 
 
 def train_one(

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from methods import randomness
+from methods.collection.phase import Phase, Training
 from methods.collection.prefix_cache import Augment, PrefixCache
-from methods.collection.strategy import Phase, Training
+from methods.collection.reinitialise import reinitialise
 from methods.errors import BadSetting
 from methods.evaluation.split import Split, split
 from methods.layout import Layout, choose
@@ -40,6 +41,8 @@ class Record:
     """What a phase leaves beside its snapshots; complete when its iterator is exhausted."""
 
     curve: Curve | None = None
+    epochs: int = 0
+    steps: int = 0
     prefix_passes: int = 0
     """Images pushed through the frozen part of the network."""
 
@@ -62,39 +65,36 @@ def run_phase(
 
     Raises `Diverged`; `BadSetting` where more rows are asked for than there are steps, or the cache does not fit.
     """
-    training = phase.training
-    batches = max(1, len(images) // training.batch_size)
-    steps = training.epochs * batches
-    if phase.rows > steps:
-        raise BadSetting(
-            problem=f"{phase.rows} rows cannot be kept in {steps} steps ({training.epochs} epochs of {batches})",
-            remedy="ask for fewer rows or more epochs, or lower the batch size",
-        )
+    training = _drawn(phase, seed)
+    batches, steps = planned_steps(phase, training, len(images))
+    if phase.reinitialise is not None:
+        reinitialise(network, phase.reinitialise, seed=seed)
     names = choose(network, phase.train, buffers=layout.buffers).names
     cut = prepare(network, names, layout)
     chosen = [value for name, value in network.named_parameters() if name in names]
-    draw = randomness.generator(seed, "phase", *phase.train, device=images.device)
+    moved = sorted(phase.train)  # names in another order are the same plan
+    draw = randomness.generator(seed, "phase", *moved, device=images.device)
     source = PrefixCache(cut, images, augment, views=phase.views, frozen=_frozen(network, names), limit=cache_bytes)
     source.fill(draw, on_step)
-    validate = PrefixCache(
-        cut, validation[0], lambda batch, _: batch, views=1, frozen=phase.rows > 0, limit=cache_bytes
-    )
-    if phase.rows:
+    looks = phase.keeps or phase.until is not None
+    validate = PrefixCache(cut, validation[0], lambda batch, _: batch, views=1, frozen=looks, limit=cache_bytes)
+    if looks:
         validate.fill(draw)
     optimiser = torch.optim.SGD(
         chosen, training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
     )
     schedule = _schedule(optimiser, training, steps)
-    stage = "collection" if phase.rows else "base training"
+    stage = "collection" if phase.keeps else "base training"
     recorder = LossRecorder(stage, steps, on_step, x_label="epoch", x_per_step=1 / batches)
     due = {math.ceil((row + 1) * steps / phase.rows) for row in range(phase.rows)}
-    done = 0
-    for epoch in range(training.epochs):
+    finds_end = phase.until is not None or phase.linger > 0
+    done, epoch, last = 0, 0, training.epochs
+    while epoch < last:
         order = torch.randperm(len(images), generator=draw, device=images.device)
         for batch in order[: batches * training.batch_size].split(training.batch_size):
             boundary = source.boundary(epoch, batch, draw)
             # where a part is frozen, dropout and stochastic depth are in eval mode, and there is nothing to draw
-            drawing = randomness.global_draws(seed, "layers", *phase.train, done, device=images.device)
+            drawing = randomness.global_draws(seed, "layers", *moved, done, device=images.device)
             with drawing if network.training else contextlib.nullcontext():
                 loss = nn.functional.cross_entropy(cut.tail(*boundary), labels[batch])
             optimiser.zero_grad(set_to_none=True)
@@ -107,8 +107,36 @@ def run_phase(
             if done in due:
                 accuracy = live_accuracy(network, cut, validate, validation[1])
                 yield Snapshot(done / batches, done, rate, accuracy, layout.flatten(network.state_dict()))
+        epoch += 1
+        if finds_end:
+            goal = math.inf if phase.until is None else phase.until
+            if epoch == last or live_accuracy(network, cut, validate, validation[1]) > goal:
+                finds_end, last = False, epoch + phase.lingering(epoch)
+                due = {row * batches for row in range(epoch + 1, last + 1)}
     record.curve = recorder.curve()
+    record.steps, record.epochs = done, epoch
     record.prefix_passes = source.passes + validate.passes
+
+
+def planned_steps(phase: Phase, training: Training, images: int) -> tuple[int, int]:
+    """Per epoch, and in all at most. Raises `BadSetting` where more rows are asked for than there are steps."""
+    batches = max(1, images // training.batch_size)
+    steps = phase.most_epochs * batches
+    if phase.rows > steps:
+        raise BadSetting(
+            problem=f"{phase.rows} rows cannot be kept in {steps} steps ({training.epochs} epochs of {batches})",
+            remedy="ask for fewer rows or more epochs, or lower the batch size",
+        )
+    return batches, steps
+
+
+def _drawn(phase: Phase, seed: int) -> Training:
+    """The phase's training, with a batch size drawn where there are several."""
+    if not phase.batch_sizes:
+        return phase.training
+    draw = randomness.generator(seed, "batch size")
+    chosen = torch.randint(len(phase.batch_sizes), (1,), generator=draw).item()
+    return dataclasses.replace(phase.training, batch_size=phase.batch_sizes[int(chosen)])
 
 
 def prepare(network: nn.Module, names: tuple[str, ...], layout: Layout) -> Split:
@@ -123,10 +151,6 @@ def prepare(network: nn.Module, names: tuple[str, ...], layout: Layout) -> Split
             if isinstance(module, NORMS):
                 module.train(name in owners)
     return split(network, names)
-
-
-def _as_it_is(images: Images, _: torch.Generator) -> Images:
-    return images
 
 
 def _frozen(network: nn.Module, names: tuple[str, ...]) -> bool:

@@ -3,49 +3,13 @@
 import dataclasses
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Ge, Gt, Interval, MinLen
+from annotated_types import Ge
 
+from methods.collection.phase import Patterns, Phase, Training
+from methods.collection.retraining import RetrainConv, RetrainConvBn, RetrainFirst
+from methods.collection.shrinking import FourBn, Shrink, ShrinkConv, ShrinkReordered
+from methods.collection.whole import ManySeeds, WholeRun
 from methods.layout import Buffers
-
-Patterns = Annotated[tuple[str, ...], MinLen(1)]
-"""Shell-style patterns of parameter names, for example `layer4.1.bn*`."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """Stochastic gradient descent with momentum.
-
-    schedule: `constant`; `cosine` to zero; `one_cycle` (a rise over the first quarter, then cosine to zero);
-    `steps`, times `decay` at each of `milestones` (fractions of the epochs).
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    epochs: Annotated[int, Ge(1)]
-    learning_rate: Annotated[float, Gt(0)] = 0.1
-    momentum: Annotated[float, Interval(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Ge(0)] = 5e-4
-    batch_size: Annotated[int, Ge(2)] = 128
-    schedule: Literal["constant", "cosine", "one_cycle", "steps"] = "constant"
-    milestones: tuple[Annotated[float, Interval(gt=0, lt=1)], ...] = (0.3, 0.6, 0.8)
-    decay: Annotated[float, Interval(gt=0, le=1)] = 0.2
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One stretch of training.
-
-    train: patterns of the parameters that move; all others are frozen. rows: snapshots kept, evenly spread over the
-    phase (as many as epochs: one per epoch). views: augmented copies of each image whose frozen part is computed once
-    and kept; used in turn, one per epoch. restart: which fresh initialisation of the trained parameters it begins from;
-    0 goes on with what there is. Rows of different restarts are independent of each other.
-    """
-
-    train: Patterns
-    training: Training
-    rows: int = 0
-    views: int = 1
-    restart: int = 0
 
 
 class CollectionStrategy(Protocol):
@@ -60,6 +24,11 @@ class CollectionStrategy(Protocol):
     @property
     def runs(self) -> int:
         """How many independent runs the rows of one network come from."""
+        ...
+
+    @property
+    def planned(self) -> int:
+        """How many rows a collection of one network keeps; it ends with the last of them."""
         ...
 
     def phases(self) -> tuple[Phase, ...]: ...
@@ -82,6 +51,10 @@ class LastPhase:
     rows: Annotated[int, Ge(1)] = 200
     views: Annotated[int, Ge(1)] = 1
     runs: ClassVar[int] = 1
+
+    @property
+    def planned(self) -> int:
+        return self.rows
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -114,13 +87,29 @@ class Restarts:
     def runs(self) -> int:
         return self.restarts
 
+    @property
+    def planned(self) -> int:
+        return self.restarts * self.rows
+
     def phases(self) -> tuple[Phase, ...]:
         planned = [Phase(train=("*",), training=self.first)]
         for number in range(1, self.restarts + 1):
-            planned.append(Phase(train=self.keep, training=self.warm, restart=number, views=self.views))
+            planned.append(Phase(train=self.keep, training=self.warm, begin="rows", draw=number, views=self.views))
             planned.append(Phase(train=self.keep, training=self.then, rows=self.rows, views=self.views))
         return tuple(planned)
 
 
-Strategy = LastPhase | Restarts
+Strategy = (
+    LastPhase
+    | Restarts
+    | Shrink
+    | ShrinkReordered
+    | ShrinkConv
+    | FourBn
+    | RetrainFirst
+    | RetrainConv
+    | RetrainConvBn
+    | WholeRun
+    | ManySeeds
+)
 """Any collection strategy, told apart by `kind`."""

@@ -31,6 +31,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _attacked(summary["models"]))
     if "transplants" in summary:
         return Group(head, _moved(summary))
+    if "strategies" in summary:
+        return Group(head, _strategies(summary["strategies"]))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -91,6 +93,23 @@ def _moved(summary: Mapping[str, Any]) -> Table:
     return table
 
 
+STRATEGIES = ("strategy", "rows", "diversity", "collected", "generated", "mean", "elsewhere")
+
+
+def _strategies(told: Mapping[str, Any]) -> Table:
+    caption = "mean test accuracy in %; elsewhere: generated, aligned, in another network"
+    table = Table(*STRATEGIES, box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    for each in told.items():
+        table.add_row(*map(Text, _strategy(*each)))
+    return table
+
+
+def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    sets = (numbers["original"], numbers["generated"], numbers["baselines"]["mean"], numbers["transplanted"])
+    means = (percent(each["mean"]) for each in sets)
+    return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -104,6 +123,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "transplants" in summary:
         lines += ["", _line(*MOVED), _line(*["---"] * len(MOVED))]
         lines += [_line(*map(_plain, row)) for row in moved(summary)]
+    if "strategies" in summary:
+        lines += ["", _line(*STRATEGIES), _line(*["---"] * len(STRATEGIES))]
+        lines += [_line(*map(_plain, _strategy(*each))) for each in summary["strategies"].items()]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

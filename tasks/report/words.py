@@ -20,11 +20,22 @@ MEANINGS = {
     "reconstruct": "snapshots through the autoencoder",
     "reconstruct_noisy": "snapshots through the autoencoder, noise on the codes",
     "noise_matched": "snapshots plus noise, as different as the generated",
+    "last_phase": "the rest of the network frozen",
+    "shrink": "two norms and the head, then ever fewer of them",
+    "shrink_reordered": "the same, names in another order, half the epochs",
+    "shrink_conv": "the last block's convolutions, too",
+    "four_bn": "four norms and the head, then ever fewer",
+    "retrain_first": "first convolution and norm drawn anew, trained again",
+    "retrain_conv": "first convolutions and head drawn anew, trained again",
+    "retrain_conv_bn": "their norms, too",
+    "whole_run": "along the whole training",
+    "many_seeds": "the ends of independent trainings",
+    "restarts": "the rows' layers from several initialisations",
 }
 
 
 def meaning(name: str) -> str:
-    """A few words on what stands behind a generator's name; empty for a name that says it all."""
+    """A few words on what stands behind a generator's or strategy's name; empty for a name that says it all."""
     if name.startswith("noise_") and name not in MEANINGS:
         return f"snapshots plus noise of {name.removeprefix('noise_')} std"
     return MEANINGS.get(name, "")

@@ -15,6 +15,7 @@ from flows.transplanting import check
 from flows.unseen import generate_for_unseen
 from methods.attacks.measuring import measure
 from methods.collection.loop import Record
+from methods.collection.strategy import Strategy
 from methods.evaluation.boundary import pixels
 from methods.generation.autoencoding import GateLimits
 from methods.generation.generator import Rows
@@ -68,17 +69,29 @@ def synthetic(source: str) -> Splits:
 
 def shortened(study: ParameterDiffusion) -> ParameterDiffusion:
     """Two steps wherever there were more; networks, shapes and everything else as they are."""
-    strategy = study.strategy
+    return dataclasses.replace(
+        study, strategy=brief_strategy(study.strategy), generator=brief_generator(study.generator)
+    )
+
+
+def brief_strategy(strategy: Strategy) -> Strategy:
+    """Two rows, one epoch per phase."""
     # a norm over fewer images, or the full rate at once, would make gradients that overflow on some processors
     brief = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3}
     trainings = {
         name: dataclasses.replace(getattr(strategy, name), **brief)
-        for name in ("first", "warm", "then")
+        for name in ("first", "warm", "then", "again")
         if hasattr(strategy, name)
     }
-    once = {"restarts": 1} if strategy.runs > 1 else {}
-    strategy = dataclasses.replace(strategy, **trainings, **once, rows=2, views=min(strategy.views, 2))
-    return dataclasses.replace(study, strategy=strategy, generator=brief_generator(study.generator))
+    others = {
+        "restarts": 1,
+        "scale": 1.0,
+        "batch_sizes": (8,),
+        "rows": 2,
+        "views": min(getattr(strategy, "views", 1), 2),
+    }
+    others = {name: value for name, value in others.items() if name in {f.name for f in dataclasses.fields(strategy)}}
+    return dataclasses.replace(strategy, **trainings, **others)
 
 
 def brief_generator(generator: GeneratorConfig) -> GeneratorConfig:
@@ -135,6 +148,42 @@ def two_steps(full: ParameterDiffusion) -> None:
     assert sampled.isfinite().all()
     predicted = laboratory.predictions(network, layout, sampled, laboratory.test.images)
     assert predicted.shape == (2, 3)
+
+
+COMPARING = [preset for study, preset in PRESETS if study == "strategies"]
+
+
+@pytest.mark.parametrize("preset", COMPARING)
+def test_two_steps_of_every_phase_of_every_strategy(preset: str) -> None:
+    study = KINDS["strategies"].preset_functions()[preset]()
+    splits = synthetic(study.data.source)
+    assert len(study.strategies) == 10
+    carried_out: set[object] = set()
+    for strategy in study.strategies:
+        apparatus = dataclasses.replace(study.apparatus, strategy=brief_strategy(strategy))
+        laboratory = Laboratory(apparatus, splits)
+        network, layout = laboratory.network(0), laboratory.layout
+        for phase in apparatus.strategy.phases():
+            kind = (phase.train, phase.reinitialise)
+            if kind in carried_out:
+                continue
+            carried_out.add(kind)
+            record = Record()
+            before = layout.flatten(network.state_dict())
+            snapshots = list(laboratory.carry_out(phase, network, layout, 0, record, lambda *_: None))
+            assert all(math.isfinite(loss) for loss in record.curve.y)
+            assert not torch.equal(layout.flatten(network.state_dict()), before)
+            assert bool(snapshots) == phase.keeps
+
+
+@pytest.mark.parametrize("preset", COMPARING)
+def test_strategies_hold_enough_rows_to_hold_some_out(preset: str) -> None:
+    study = KINDS["strategies"].preset_functions()[preset]()
+    for strategy in study.strategies:
+        assert strategy.planned >= 10
+        assert study.recipient not in study.seeds
+    openings = {strategy.phases()[0] for strategy in study.strategies}
+    assert len(openings) == (2 if preset == "note" else 1)  # the note's retraining ends at an accuracy
 
 
 ATTACKING = [preset for study, preset in PRESETS if study == "robustness"]

@@ -1,5 +1,7 @@
 """Reading sets: selections, in memory, in batches and mapped from a file."""
 
+import dataclasses
+import itertools
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.errors import WrongHash
-from storage.rows import PLANES
+from storage.rows import PLANES, SCALARS
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, write_part
 from tests.storage.snapshot_rows import bits, expected, layout_of, make_rows
@@ -51,6 +53,25 @@ def test_selection_equals_a_filter_over_all_rows(
         assert 1 <= len(block) == table.num_rows <= per_group
 
 
+def test_rows_are_filtered_by_what_they_come_from(tmp_path: Path) -> None:
+    """One set of several strategies, data sets, seeds, with and without a backdoor."""
+    layout, rows = layout_of(3), []
+    kinds = itertools.product(("shrink", "four_bn"), ("digits", "mnist"), (False, True), (0, 1))
+    for number, (strategy, data, poisoned, seed) in enumerate(kinds):
+        origin = {"strategy": strategy, "data": data, "poisoned": poisoned, "seed": seed, "run": f"run-{number}"}
+        made = [dataclasses.replace(row, **origin) for row in make_rows(2, 3, seed=number)]
+        write_part(tmp_path, f"part-{number}", made, layout)
+        rows += made
+    commit(tmp_path, [f"part-{number}" for number in range(16)], layout, {})
+    stored = SnapshotSet.open(tmp_path)
+    assert bits(stored.matrix(poisoned=True)[0]) == expected([row for row in rows if row.poisoned])
+    chosen = [row for row in rows if (row.strategy, row.data, row.poisoned, row.seed) == ("four_bn", "mnist", False, 1)]
+    matrix, scalars = stored.matrix(strategies=["four_bn"], data=["mnist"], poisoned=False, seeds=[1])
+    assert bits(matrix) == expected(chosen)
+    assert scalars.column("poisoned").to_pylist() == [False, False]
+    assert stored.scalars(strategies=["unheard of"]).num_rows == 0
+
+
 def test_only_chosen_row_groups_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 100
     monkeypatch.setattr("storage.rows.GROUP_BYTES", 4 * size)
@@ -62,7 +83,7 @@ def test_only_chosen_row_groups_are_read(tmp_path: Path, monkeypatch: pytest.Mon
         path = tmp_path / shard.file
         content, metadata = bytearray(path.read_bytes()), pq.read_metadata(path)
         for group in range(4):
-            for column in range(9, 13):
+            for column in range(len(SCALARS), len(SCALARS) + 4):
                 chunk = metadata.row_group(group).column(column)
                 assert chunk.path_in_schema in PLANES
                 if (number, group) not in [(2, 1), (2, 2)]:  # the steps 9 and 10

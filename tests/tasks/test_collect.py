@@ -1,13 +1,24 @@
-"""Collection from several initialisations: rows of each lie together, and each begins from values of its own."""
+"""Collection: every strategy's rows as planned; restarts, whose rows lie together and begin from their own values."""
 
+import dataclasses
+import itertools
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
+import pytest
 import torch
 
-from methods.collection.strategy import Restarts, Training
+from methods.collection.loop import Record
+from methods.collection.shrinking import FourBn, Shrink, ShrinkReordered
+from methods.collection.strategy import Restarts, Strategy, Training
+from methods.collection.whole import ManySeeds, WholeRun
+from methods.randomness import derive
+from storage.files import Ref
+from storage.formats import read_tensors
 from storage.snapshot_set import SnapshotSet
 from tasks.collect import begin_anew, collect
-from tasks.laboratory import Laboratory
+from tasks.laboratory import Apparatus, Laboratory
 from tasks.pool import InlinePool
 from tasks.rows import Material, rows_of
 from tasks.run import Run
@@ -45,3 +56,69 @@ def test_only_what_a_row_holds_begins_anew(apparatus, splits) -> None:
     begin_anew(network, fresh, laboratory.layout)
     for name, value in network.state_dict().items():
         assert torch.equal(value, fresh.state_dict()[name] if name.startswith("linear.") else before[name]), name
+
+
+BRIEF = Training(epochs=2, batch_size=4, learning_rate=1e-3)
+"""Faster, norms over four images make gradients that overflow."""
+
+
+def short(kind: type) -> Strategy:
+    """One of every strategy, with twelve rows, or as many from restarts."""
+    fields = {"first": BRIEF, "then": BRIEF, "warm": BRIEF, "again": BRIEF, "rows": 12, "restarts": 2, "accuracy": 0.6}
+    given = {"batch_sizes": (4, 6), "first_accuracy": 0.9, "keep": ("linear.*",)}
+    names = {field.name for field in dataclasses.fields(kind)}
+    strategy = kind(**{name: value for name, value in (fields | given).items() if name in names})
+    longer = {"then": dataclasses.replace(BRIEF, epochs=4)} if "then" in names else {}
+    longer |= {"first": dataclasses.replace(BRIEF, epochs=4)} if kind is WholeRun else {}
+    return dataclasses.replace(strategy, **longer)
+
+
+def collected(given: Apparatus, splits, watcher, home: Path) -> tuple[SnapshotSet, list[Ref]]:
+    run = Run(home=str(home), run_id="run", preset="custom", seed=0)
+    pool = InlinePool(given, splits, watcher)
+    bases = train(pool, given, splits, [0], run)
+    return SnapshotSet.open(collect(pool, given, splits, [0], bases, run)[0]), bases
+
+
+@pytest.mark.parametrize("kind", get_args(Strategy), ids=lambda kind: kind.__name__)
+def test_rows_in_fact_are_rows_on_paper(kind: type, apparatus, splits, watcher, tmp_path: Path) -> None:
+    strategy = short(kind)
+    stored, _ = collected(apparatus(strategy=strategy), splits, watcher, tmp_path)
+    matrix, scalars = stored.matrix()
+    assert len(matrix) == strategy.planned
+    assert set(scalars.column("strategy").to_pylist()) == {strategy.kind}
+    keys = list(zip(scalars.column("run").to_pylist(), scalars.column("step").to_pylist(), strict=True))
+    assert len(set(keys)) == len(keys)
+    assert all(later > earlier for (one, earlier), (two, later) in itertools.pairwise(keys) if one == two)
+    assert len(np.unique(matrix, axis=0)) == len(matrix)
+
+
+def test_the_last_row_of_a_whole_run_is_the_network_itself(apparatus, splits, watcher, tmp_path: Path) -> None:
+    stored, bases = collected(apparatus(strategy=short(WholeRun)), splits, watcher, tmp_path)
+    matrix, scalars = stored.matrix()
+    state, _ = read_tensors(bases[0].path)
+    assert torch.equal(torch.from_numpy(matrix[-1]), stored.layout.flatten(state))
+    last = scalars.slice(scalars.num_rows - 1).to_pylist()[0]
+    assert last["accuracy"] == last["accuracy_reloaded"]
+
+
+def test_many_seeds_are_the_ends_of_trainings_of_their_own(apparatus, splits, watcher, tmp_path: Path) -> None:
+    given = apparatus(strategy=short(ManySeeds))
+    stored, _ = collected(given, splits, watcher, tmp_path)
+    laboratory = Laboratory(given, splits)
+    seed = derive(0, "restart", 2)
+    network = laboratory.network(seed)
+    list(laboratory.carry_out(given.strategy.phases()[0], network, laboratory.layout, seed, Record(), lambda *_: None))
+    assert torch.equal(torch.from_numpy(stored.matrix()[0][1]), laboratory.layout.flatten(network.state_dict()))
+
+
+def test_strategies_that_begin_alike_share_their_network(apparatus, splits, watcher, tmp_path: Path) -> None:
+    alike = [Shrink, FourBn, ManySeeds]
+    bases = [collected(apparatus(strategy=short(kind)), splits, watcher, tmp_path)[1] for kind in alike]
+    assert len({ref.path for each in bases for ref in each}) == 1
+
+
+def test_reordered_names_give_the_same_rows(apparatus, splits, watcher, tmp_path: Path) -> None:
+    one, _ = collected(apparatus(strategy=short(Shrink)), splits, watcher, tmp_path)
+    two, _ = collected(apparatus(strategy=short(ShrinkReordered)), splits, watcher, tmp_path)
+    assert np.array_equal(one.matrix()[0], two.matrix()[0])

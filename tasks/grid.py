@@ -1,0 +1,127 @@
+"""Collection at scale: a job for each (strategy, data set, seed, poisoned or clean), all rows in one snapshot set."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from methods.backdoor.badnets import BadNets
+from methods.errors import BadData
+from methods.layout import Layout
+from methods.progress import OnStep
+from storage import datasets
+from storage.datasets import Data, Splits
+from storage.errors import NotCommitted
+from storage.files import Ref
+from storage.manifest import part_file, read_entry
+from storage.snapshots import commit
+from tasks.collect import collect_one
+from tasks.laboratory import Apparatus, Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+from tasks.train import network_file, opening, train_one
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One collection. digest: of the images. poison: what the training images are given, if anything."""
+
+    apparatus: Apparatus
+    digest: str
+    seed: int
+    poison: BadNets | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.apparatus.strategy.kind
+
+    @property
+    def part(self) -> str:
+        """Its name in the set; what else decides its rows is in the name of the set."""
+        return f"{self.kind}-{self.digest[:8]}-{'poisoned' if self.poison else 'clean'}-seed-{self.seed}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.kind} {self.apparatus.data.source} seed {self.seed}{' poisoned' if self.poison else ''}"
+
+    def network_file(self, run: Run) -> str:
+        return network_file(self.apparatus, self.digest, opening(self.apparatus), self.poison, self.seed, run)
+
+
+@stage
+def train_grid(pool: Pool, units: Sequence[Unit], run: Run) -> list[Ref]:
+    """The network of each unit; those that begin alike share it, also with studies below the same home."""
+    targets = [unit.network_file(run) for unit in units]
+    jobs = {
+        target: Job(work=train_unit, arguments=(unit, run.home), target=target, label=unit.label)
+        for target, unit in zip(targets, units, strict=True)
+    }
+    found = dict(zip(jobs, pool.carry_out("train", list(jobs.values())), strict=True))
+    return [found[target] for target in targets]
+
+
+def set_folder(layout: Layout, decided_by: Any, run: Run) -> str:
+    """Where rows of this layout lie. decided_by: all settings, but for which strategies, seeds and data are chosen."""
+    return run.product("snapshots", "", "grid", layout.digest, decided_by)
+
+
+@stage
+def collect_grid(
+    pool: Pool,
+    units: Sequence[Unit],
+    bases: Sequence[Ref],
+    folder: str,
+    layout: Layout,
+    about: Mapping[str, Any],
+    run: Run,
+) -> Ref:
+    """The committed set. It grows: what was committed in the folder before stays in it.
+
+    units: all of this layout. about: JSON values for the readers of the set.
+    """
+    jobs = [unit_job(unit, base, folder, run) for unit, base in zip(units, bases, strict=True)]
+    pool.carry_out("collect", jobs)
+    try:
+        earlier = [part.name for part in read_entry(folder).parts]
+    except NotCommitted:
+        earlier = []
+    return commit(folder, sorted({*earlier, *(unit.part for unit in units)}), layout, dict(about))
+
+
+def unit_job(unit: Unit, base: Ref, folder: str, run: Run) -> Job:
+    return Job(
+        work=collect_unit,
+        arguments=(unit, base, folder, run.home),
+        target=run.product("collected", ".json", Path(folder).name, unit.part, base.sha256),
+        label=unit.label,
+        beside=(part_file(folder, unit.part),),
+    )
+
+
+def train_unit(_: Laboratory, unit: Unit, home: str, *, target: str, on_step: OnStep) -> None:
+    own = laboratory_of(unit.apparatus, home, unit.digest)
+    train_one(own, opening(unit.apparatus), unit.poison, unit.seed, target=target, on_step=on_step)
+
+
+def collect_unit(_: Laboratory, unit: Unit, base: Ref, folder: str, home: str, *, target: str, on_step: OnStep) -> None:
+    own = laboratory_of(unit.apparatus, home, unit.digest)
+    collect_one(own, unit.seed, base, folder, unit.part, unit.poison, target=target, on_step=on_step)
+
+
+@functools.lru_cache(maxsize=1)
+def laboratory_of(apparatus: Apparatus, home: str, digest: str) -> Laboratory:
+    """A worker is made for one data set and one strategy; these are others. The last one is kept."""
+    splits = _splits(apparatus.data, home)
+    if splits.digest != digest:
+        raise BadData(
+            problem=f"the images of {apparatus.data.source} that a worker reads are not those that were planned with",
+            remedy="give every machine the same files, under the same path",
+        )
+    return Laboratory(apparatus, splits)
+
+
+@functools.lru_cache(maxsize=2)
+def _splits(data: Data, home: str) -> Splits:
+    return datasets.load(data, home=Path(home))

@@ -1,0 +1,75 @@
+"""The chapter of a study of collection strategies: one table, and one picture of what each is good for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tasks.report.chapter import Plot
+from tasks.report.style import BLUE, GREEN, INK, ORANGE, styled
+from tasks.report.words import interval, meaning, percent
+
+GROUPS = {"original": ("collected", BLUE, "o"), "generated": ("generated", ORANGE, "s")}
+GROUPS |= {"transplanted": ("generated, in another network", GREEN, "D")}
+"""Accuracies in the picture: words, colour and mark."""
+
+
+def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    told = summary.get("strategies", {})
+    if not told:
+        return []
+    caption = (
+        "Left: mean test accuracy with the central 90 % of the models, of collected rows written back into the network "
+        "that they began from, of generated rows in the same, and of generated rows in a network of another seed after "
+        "its hidden units were matched. Right: diversity, the distance of two collected rows over the length of one; "
+        "at 1.41 they have no direction in common."
+    )
+    return [Plot(name="strategies", title="What each strategy is good for", caption=caption, figure=_figure(told))]
+
+
+@styled
+def _figure(told: Mapping[str, Mapping[str, Any]]) -> Figure:
+    figure = Figure(figsize=(5.6, 1.2 + 0.42 * len(told)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2.2, 1))
+    for place, numbers in enumerate(told.values()):
+        for below, (key, (words, colour, mark)) in enumerate(GROUPS.items()):
+            values = sorted(numbers[key]["accuracies"])
+            low, high = values[round(0.05 * (len(values) - 1))], values[round(0.95 * (len(values) - 1))]
+            y = place + 0.24 * (below - 1)
+            left.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=1.2, alpha=0.6)
+            label = words if place == 0 else None
+            left.plot(100 * numbers[key]["mean"], y, mark, color=colour, markersize=4.5, label=label)
+    right.barh(range(len(told)), [numbers["diversity"] for numbers in told.values()], height=0.5, color=INK, alpha=0.7)
+    left.set_yticks(range(len(told)), list(told))
+    left.invert_yaxis()
+    left.set(xlabel="test accuracy, %", xlim=(-2, 102))
+    right.set(xlabel="diversity")
+    for axes in (left, right):
+        axes.grid(axis="y", visible=False)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncols=3, columnspacing=1.0)
+    return figure
+
+
+def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    rows = [_row(name, numbers) for name, numbers in summary.get("strategies", {}).items()]
+    failed = {name: each["error"] for name, each in summary.get("failed_strategies", {}).items()}
+    return {"rows": rows, "failed": failed}
+
+
+def _row(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    told = ("original", "generated", "transplanted")
+    return {
+        "name": name,
+        "meaning": meaning(name),
+        "rows": numbers["rows"],
+        "diversity": f"{numbers['diversity']:.3f}",
+        "live": percent(numbers["live"]),
+        **{key: percent(numbers[key]["mean"]) for key in told},
+        **{f"{key}_ends": interval(numbers[key]["ci95"]) for key in told},
+        "std": percent(numbers["original"]["std"]),
+        "mean": percent(numbers["baselines"]["mean"]["mean"]),
+        "gaussian": percent(numbers["baselines"]["gaussian"]["mean"]),
+        "as_is": percent(numbers["transplanted_as_is"]["mean"]),
+        "collected": percent(numbers["collected_transplanted"]["mean"]),
+        "seconds": numbers["seconds"],
+    }
