@@ -51,6 +51,9 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
         # a token would be written into the user's own home; nobody else can reach a private Ray
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # threads that spin while they wait take the cores from whatever runs beside them, and then wait for that: a step of
+    # two threads on a busy machine took 10 s in place of 0.5 s
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import ray
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
