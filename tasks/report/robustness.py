@@ -6,7 +6,7 @@ from typing import Any
 from methods.evaluation.distribution import difference
 from tasks.report import robustness_figures
 from tasks.report.chapter import Plot
-from tasks.report.words import duration, interval, percent, signed
+from tasks.report.words import duration, interval, number, percent, signed
 from tasks.subjects import SIBLINGS
 
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
@@ -55,7 +55,7 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
     ranked = sorted(networks(summary).items(), key=lambda item: -item[1]["worst_case_accuracy"])
     return {
         "leaderboard": [_leader(name, model) for name, model in ranked],
-        "budgets": {NORMS[norm]: f"{budget:g}" for norm, budget in summary.get("budgets", {}).items()},
+        "budgets": {NORMS[norm]: number(budget) for norm, budget in summary.get("budgets", {}).items()},
         "attacks": {name: [_attack(*each) for each in model["attacks"].items()] for name, model in ranked},
         "masking": {name: _masking(model["masking"]) for name, model in ranked if model.get("masking")},
         "siblings": _siblings({name: models[name] for name in SIBLINGS if name in models}),
@@ -87,7 +87,7 @@ def _attack(name: str, attack: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _distance(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+    return "–" if value is None else number(value)
 
 
 def _masking(masking: Mapping[str, Any]) -> dict[str, Any]:
