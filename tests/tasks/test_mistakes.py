@@ -17,7 +17,7 @@ from tasks.run import Run
 from tasks.summarise_transplants import defences
 
 TRAINING = Training(epochs=1, batch_size=4)
-STRATEGY = LastPhase(keep=("layer4.1.bn2.*", "linear.*"), first=TRAINING, then=TRAINING)
+STRATEGY = LastPhase(keep=("layer4.1.bn2.*", "linear.*"), first=TRAINING, then=TRAINING, rows=1)
 
 
 @pytest.fixture

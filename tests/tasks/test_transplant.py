@@ -20,7 +20,7 @@ from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 
 TRAINING = Training(epochs=1, batch_size=4)
-STRATEGY = LastPhase(keep=("layer4.1.bn*", "linear.*"), first=TRAINING, then=TRAINING)
+STRATEGY = LastPhase(keep=("layer4.1.bn*", "linear.*"), first=TRAINING, then=TRAINING, rows=1)
 BACKDOOR = BadNets(trigger=Patch(size=2), target=1)
 
 
