@@ -64,8 +64,8 @@ def build(
     """An initialised classifier: float images (n, *shape) in [0, 1] to logits (n, classes), in train mode, on the CPU.
 
     `shape` is (channels, height, width), at least `minimum_size` high and wide, a whole number of times `patch`, and
-    without `misfit`; `mean` and `std` have one number per channel. The same arguments give the same parameters bit for bit, and no global
-    random state changes.
+    without `misfit`; `mean` and `std` have one number per channel. The same arguments give the same parameters bit for
+    bit, and no global random state changes.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

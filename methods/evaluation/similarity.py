@@ -1,5 +1,7 @@
 """How alike two images are to the eye."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,10 +24,7 @@ def ssim_map(x: Images, y: Images) -> Float[Tensor, "n c i j"]:
     """
     side = min(WINDOW, *x.shape[2:])
 
-    def mean(image: Images) -> Images:
-        return avg_pool2d(image, side, stride=1)
-
-    unbiased = side**2 / max(side**2 - 1, 1)
+    mean, unbiased = partial(avg_pool2d, kernel_size=side, stride=1), side**2 / max(side**2 - 1, 1)
     mu, nu = mean(x), mean(y)
     of_x, of_y = unbiased * (mean(x * x) - mu * mu), unbiased * (mean(y * y) - nu * nu)
     both = unbiased * (mean(x * y) - mu * nu)

@@ -100,7 +100,7 @@ class Metameric:
         )
 
 
-def pairs(labels: Labels, n: int, *, seed: int) -> tuple[Labels, Labels]:
+def pairs(labels: Labels, n: int, *, seed: int) -> tuple[Int[Tensor, "pairs"], Int[Tensor, "pairs"]]:
     """Rows of n pairs of images of different classes, each drawn uniformly from all such pairs.
 
     Raises `BadData` where there is one class alone.
