@@ -20,7 +20,8 @@ from methods.progress import OnStep, silent
 
 Nuisance = Float[Tensor, "n d"]
 Labels = Int[Tensor, "n"]
-Part = tuple[Nuisance, Labels]
+Part = tuple[Float[Tensor, "_ d"], Int[Tensor, "_"]]
+"""Codes of one split and their classes."""
 BLOCK = 512
 """Rows whose distances to all others lie in memory together."""
 

@@ -16,17 +16,15 @@ Body = Literal["actnorm", "basic", "bottleneck"]
 BN-ReLU-C1-BN-ReLU-C3-BN-ReLU-C1, the residual branches of He et al., arXiv 1603.05027."""
 
 
-class ScaledConv(nn.Conv2d):
-    """A convolution from zero, its outputs times exp(3·log_scale) (Glow, section 3.3): slow first, and never stuck."""
+class Scale(nn.Module):
+    """y = x · exp(3·log_scale) per channel, after a convolution that begins at zero (Glow's code, `Conv2dZeros`)."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, padding=1)
-        nn.init.zeros_(self.weight)
-        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
-        self.log_scale = nn.Parameter(torch.zeros(outputs))
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h w"]:
-        return super().forward(x) * (3 * self.log_scale).exp()[:, None, None]
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return x * (3 * self.log_scale).exp()[:, None, None]
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
@@ -35,7 +33,10 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
 
 def _actnorm(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
     first, second = ([_conv(i, hidden, k), ActNorm(hidden), nn.ReLU()] for i, k in ((inputs, 3), (hidden, 1)))
-    return [*first, *second, ScaledConv(hidden, outputs)]
+    last = nn.Conv2d(hidden, outputs, 3, padding=1)
+    for value in last.parameters():
+        nn.init.zeros_(value)
+    return [*first, *second, last, Scale(outputs)]
 
 
 def _preactivated(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:

@@ -106,6 +106,9 @@ class LogitNorm(nn.BatchNorm1d):
     running_mean: Tensor
     running_var: Tensor
 
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Nothing: PyTorch's own check asks for the number of axes, which a tracer cannot tell."""
+
     def encode(self, x: Float[Tensor, "n k"]) -> tuple[Float[Tensor, "n k"], Float[Tensor, ""]]:
         variance = x.var(0, correction=0) if self.training else self.running_var
         return self(x), (self.weight.abs().log() - 0.5 * (variance + self.eps).log()).sum()
