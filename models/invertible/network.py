@@ -1,9 +1,4 @@
-"""The fully invertible classifier of Jacobsen et al., "Excessive invariance …", arXiv 1811.00401, section 3.
-
-Levels of [squeeze 2×2, steps, split half]; as many numbers come out as go in. The last map, position by position, then
-the halves split off make the vector z; its first numbers, one per class, through a batch norm, are the logits z_s,
-and all others the nuisance z_n.
-"""
+"""The configuration of the fully invertible classifier of Jacobsen et al., arXiv 1811.00401, section 3."""
 
 import dataclasses
 import itertools
@@ -11,18 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-import torch
 from annotated_types import Ge
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+from torch import nn
 
+from models.invertible.bijection import Invertible
 from models.invertible.bodies import Body, body, body_groups
-from models.invertible.layers import ActNorm, Coupling, LogDet, LogitNorm, Step
-from models.normalize import Normalize
+from models.invertible.layers import ActNorm, Coupling, Step
 from models.permutations import Groups
-
-Images = Float[Tensor, "n c h w"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,94 +56,21 @@ class InvertibleNetwork:
         """Raises `ValueError` with the `misfit`."""
         if problem := self.misfit(classes=classes, shape=shape):
             raise ValueError(problem)
-        return Invertible(self, classes=classes, shape=shape)
+        channels = (shape[0] * 4 ** (level + 1) // (2**level if self.split else 1) for level in range(self.levels))
+        levels = [nn.Sequential(*self._steps(each)) for each in channels]
+        return Invertible(levels, split=self.split, classes=classes, shape=shape)
+
+    def _steps(self, channels: int) -> Iterator[Step]:
+        width, affine = channels // 2, self.coupling == "affine"
+        for _ in range(self.steps):
+            bodies = [
+                body(self.body, inputs=width, hidden=self.hidden, outputs=channels if affine else width)
+                for _ in range(self.sides)
+            ]
+            yield Step(ActNorm(channels), Coupling(bodies, width=width, affine=affine))
 
     def permutation_groups(self, *, shape: tuple[int, int, int]) -> Groups:
         """The hidden units of every body; the channels between them are fixed by what is split and read."""
         places = itertools.product(range(self.levels), range(self.steps), range(self.sides))
         names = (f"levels.{level}.{step}.coupling.bodies.{side}" for level, step, side in places)
         return {group: found for name in names for group, found in body_groups(self.body, name, self.hidden).items()}
-
-
-class Invertible(nn.Module):
-    """Float images (n, channels, h, w) of one fixed size to logits (n, classes), or to all of z and back."""
-
-    levels: nn.ModuleList
-
-    def __init__(self, config: InvertibleNetwork, *, classes: int, shape: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.classes, self.shape, self.split = classes, shape, config.split
-        self.last = config.last(shape)
-        self.normalize = Normalize((0.0,) * shape[0], (1.0,) * shape[0])
-        self.levels = nn.ModuleList()
-        channels = shape[0]
-        for _ in range(config.levels):
-            channels *= 4
-            self.levels.append(nn.Sequential(*_steps(config, channels)))
-            channels //= 2 if config.split else 1
-        self.logits = LogitNorm(classes)
-
-    def forward(self, x: Images) -> Float[Tensor, "n classes"]:
-        for number, level in enumerate(self.levels):
-            if number and self.split:
-                x = x[:, : x.shape[1] // 2]
-            x = level(pixel_unshuffle(x, 2))
-        return self.logits(_flat(x)[:, : self.classes])
-
-    def encode(self, images: Images) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n"]]:
-        """(z, log |det ∂z/∂x|) of images x in [0, 1]; z begins with the logits, and is as long as the image.
-
-        In train mode the batch norm of the logits counts as the scaling that it is for this batch.
-        """
-        x = self.normalize(images)
-        pixels = self.shape[1] * self.shape[2]
-        log_det: LogDet = x.new_zeros(len(x)) - self.normalize.std.log().sum() * pixels
-        left: list[Tensor] = []
-        for number, level in enumerate(self.levels):
-            if number and self.split:
-                x, half = x.chunk(2, 1)
-                left.append(half.flatten(1))
-            x = pixel_unshuffle(x, 2)
-            for step in level:  # type: ignore[attr-defined]
-                x, more = step.encode(x)
-                log_det = log_det + more
-        last = _flat(x)
-        logits, more = self.logits.encode(last[:, : self.classes])
-        return torch.cat([logits, last[:, self.classes :], *left], 1), log_det + more
-
-    def decode(self, z: Float[Tensor, "n d"]) -> Images:
-        """The images whose z this is. Raises `RuntimeError` in train mode, where batch norms depend on the batch."""
-        if self.training:
-            raise RuntimeError("an invertible network is inverted in eval mode: call .eval() first")
-        last, *left = z.split(self._lengths(), 1)
-        last = torch.cat([self.logits.decode(last[:, : self.classes]), last[:, self.classes :]], 1)
-        channels, height, width = self.last
-        x = last.unflatten(1, (height, width, channels)).permute(0, 3, 1, 2)
-        for number, level in reversed(list(enumerate(self.levels))):
-            for step in reversed(level):  # type: ignore[call-overload]
-                x = step.decode(x)
-            x = pixel_shuffle(x, 2)
-            if number and self.split:
-                x = torch.cat([x, left.pop().view_as(x)], 1)
-        return self.normalize.inverse(x)
-
-    def _lengths(self) -> list[int]:
-        """Of the pieces of z: the last map, then the halves, first split first."""
-        total = math.prod(self.shape)
-        halves = [total >> number for number in range(1, len(self.levels))] if self.split else []
-        return [total - sum(halves), *halves]
-
-
-def _steps(config: InvertibleNetwork, channels: int) -> Iterator[Step]:
-    width, affine = channels // 2, config.coupling == "affine"
-    for _ in range(config.steps):
-        bodies = [
-            body(config.body, inputs=width, hidden=config.hidden, outputs=channels if affine else width)
-            for _ in range(config.sides)
-        ]
-        yield Step(ActNorm(channels), Coupling(bodies, width=width, affine=affine))
-
-
-def _flat(last: Images) -> Float[Tensor, "n d"]:
-    """All channels of the first position, then of the next: there the published logits are."""
-    return last.permute(0, 2, 3, 1).flatten(1)

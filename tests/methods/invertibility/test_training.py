@@ -12,12 +12,13 @@ from torch.nn.functional import cross_entropy
 from methods.defences.supervised import Defence
 from methods.errors import BadData
 from methods.invertibility.adversary import Adversary, mlp
+from methods.invertibility.cross_entropy import CrossEntropy
+from methods.invertibility.independence import IndependenceCrossEntropy
 from methods.invertibility.inverting import encode, inverse_errors
 from methods.invertibility.likelihood import FactorisedNormal, bits_per_dimension, dequantise
 from methods.invertibility.readout import Readout
 from methods.invertibility.schedule import AdamaxSteps
 from methods.invertibility.stability import Stability
-from methods.invertibility.training import CrossEntropy, IndependenceCrossEntropy
 from models import InvertibleNetwork, build
 from tests.methods.invertibility.linear import Linear, orthogonal, pictures
 

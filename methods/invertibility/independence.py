@@ -1,6 +1,6 @@
-"""Training invertible classifiers, by cross-entropy and by independence cross-entropy.
+"""Training an invertible classifier so that the class is in its logits and nowhere else.
 
-Both have the signature of a defence, and are trained by the same loop.
+With the signature and the loop of a defence.
 """
 
 import dataclasses
@@ -8,63 +8,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt, MinLen
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from methods import randomness
 from methods.defences.supervised import Augment, BatchLoss, Build, Trained, train
-from methods.evaluation.boundary import pixels
 from methods.invertibility.adversary import Adversary, Variant
-from methods.invertibility.initialise import initialise
+from methods.invertibility.cross_entropy import Images, Labels, begun, unstable
 from methods.invertibility.likelihood import FactorisedNormal, Over, bits_per_dimension, dequantise
 from methods.invertibility.schedule import AdamaxSteps
 from methods.invertibility.stability import Stability
 from methods.progress import OnStep, silent
-
-Images = Float[Tensor, "n c h w"]
-Labels = Int[Tensor, "n"]
-FIRST = 512
-"""Images that ActNorm is fitted to: more of them change no spread by much."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CrossEntropy:
-    """The cross-entropy of the logits alone, which leaves the nuisance free to keep what it likes.
-
-    floor: least spread that ActNorm divides by when it begins. stability: null, no penalty.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    kind: Literal["ce"] = "ce"
-    schedule: AdamaxSteps
-    floor: Annotated[float, Gt(0)] = 0.05
-    stability: Stability | None = None
-
-    @property
-    def name(self) -> str:
-        return self.kind
-
-    def __call__(
-        self,
-        build: Build,
-        images: UInt8[Tensor, "n c h w"],
-        labels: Labels,
-        *,
-        augment: Augment,
-        seed: int,
-        on_step: OnStep = silent,
-    ) -> Trained:
-        """Raises `Diverged`; `BadData` where images make a constant channel."""
-        network = _begun(build, images, seed, self.floor)
-
-        def loss(network: nn.Module, x: Images, y: Labels, draw: torch.Generator) -> Float[Tensor, ""]:
-            x = dequantise(x, draw)
-            return cross_entropy(network(x), y) + _unstable(self.stability, network, x, draw)
-
-        curve = train(network, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +63,7 @@ class IndependenceCrossEntropy:
         on_step: OnStep = silent,
     ) -> Trained:
         """Raises `Diverged`; `BadData` where images make a constant channel."""
-        network: Any = _begun(build, images, seed, self.floor)
+        network: Any = begun(build, images, seed, self.floor)
         length = images[0].numel()
         prior = FactorisedNormal(length if self.likelihood_over == "all" else length - network.classes)
         both = nn.ModuleDict({"network": network, "prior": prior.to(images.device)})
@@ -140,26 +95,7 @@ class IndependenceCrossEntropy:
                 cross_entropy(z[:, : network.classes], y)
                 + self.nuisance_weight * hidden
                 + self.likelihood_weight * bits
-                + _unstable(self.stability, network, x, draw)
+                + unstable(self.stability, network, x, draw)
             )
 
         return loss
-
-
-def _begun(build: Build, images: UInt8[Tensor, "n c h w"], seed: int, floor: float) -> nn.Module:
-    """A network whose ActNorms were fitted to some of the images."""
-    network, draw = build(seed), randomness.generator(seed, "first batch", device=images.device)
-    first = torch.randperm(len(images), generator=draw, device=images.device)[:FIRST]
-    initialise(network.train(), dequantise(pixels(images[first]), draw), floor=floor)
-    return network
-
-
-def _unstable(
-    stability: Stability | None, network: nn.Module, x: Images, draw: torch.Generator
-) -> Float[Tensor, ""] | float:
-    if stability is None:
-        return 0.0
-    network.eval()  # its inverse is that of the network as it will be used
-    penalty = stability.weight * stability(network, x, draw)  # type: ignore[arg-type]
-    network.train()
-    return penalty
