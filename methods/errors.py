@@ -55,3 +55,8 @@ class GateFailed(WeightsmithError):
     gate: str
     value: float
     limit: float
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class NotInvertible(WeightsmithError):
+    """A network that should run backwards cannot: it is in train mode, or its inverse is not finite."""

@@ -25,6 +25,9 @@ class Normalize(nn.Module):
     def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n channels h w"]:
         return (images - self.mean) / self.std
 
+    def inverse(self, x: Float[Tensor, "n channels h w"]) -> Float[Tensor, "n channels h w"]:
+        return x * self.std + self.mean
+
 
 @functools.cache
 def _normalised(kind: type[nn.Module]) -> type[nn.Module]:

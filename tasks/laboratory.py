@@ -172,6 +172,8 @@ def _check_size(network: Network, splits: Splits) -> None:
             problem=f"{images}, {network} cuts squares into patches of {patch}×{patch}",
             remedy=f"set data.size={patch * max(1, round(height / patch))} or another multiple of {patch}",
         )
+    if problem := models.misfit(network, classes=len(splits.classes), shape=splits.shape):
+        raise BadSetting(problem=f"{images}: {problem}", remedy="choose fewer levels, or another data.size")
 
 
 def _build(apparatus: Apparatus, splits: Splits, seed: int) -> nn.Module:

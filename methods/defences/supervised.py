@@ -13,7 +13,7 @@ from methods import randomness
 from methods.evaluation.boundary import pixels
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
-from methods.training.descent import descend
+from methods.training.descent import Recipe, adam_cosine, descend
 
 Build = Callable[[int], nn.Module]
 """A freshly initialised classifier, of the same architecture whatever the seed, on the device of the images."""
@@ -31,6 +31,10 @@ class Schedule:
     epochs: Annotated[int, Ge(1)]
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     batch_size: Annotated[int, Ge(2)] = 128
+
+    @property
+    def recipe(self) -> Recipe:
+        return adam_cosine
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,7 @@ def train(
         stage=stage,
         steps=schedule.epochs * per_epoch,
         learning_rate=schedule.learning_rate,
+        recipe=schedule.recipe,
         on_step=on_step,
     )
 

@@ -1,4 +1,4 @@
-"""The one loop in which generators are trained: Adam with a cosine schedule, one loss a step."""
+"""The one loop in which generators and defended classifiers are trained: one loss a step."""
 
 from collections.abc import Callable, Iterable
 
@@ -9,6 +9,19 @@ from torch import Tensor, nn
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve, LossRecorder
 
+Recipe = Callable[
+    [Iterable[nn.Parameter], float, int], tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]
+]
+"""Parameters, learning rate and number of steps to an optimiser and what moves its learning rate, once a step."""
+
+
+def adam_cosine(
+    parameters: Iterable[nn.Parameter], learning_rate: float, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Adam, its learning rate falling to zero along a cosine."""
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+    return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
 
 def descend(
     parameters: Iterable[nn.Parameter],
@@ -17,12 +30,12 @@ def descend(
     stage: str,
     steps: int,
     learning_rate: float,
+    recipe: Recipe = adam_cosine,
     after: Callable[[], None] = lambda: None,
     on_step: OnStep = silent,
 ) -> Curve:
     """Lowers `loss`, which draws its own batch, in place; `after` follows every step. Raises `Diverged`."""
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser, schedule = recipe(parameters, learning_rate, steps)
     recorder = LossRecorder(stage, steps, on_step)
     for _ in range(steps):
         value = loss()

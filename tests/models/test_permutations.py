@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from methods.alignment.activation_matching import activations
 from methods.alignment.permutation import permute
-from models import CifarResNet, ConvNet, TorchvisionNetwork, build, permutation_groups
+from models import CifarResNet, ConvNet, InvertibleNetwork, TorchvisionNetwork, build, permutation_groups
 
 SHAPE = (3, 32, 32)
 SMALL = [
@@ -25,6 +25,7 @@ NETWORKS = [
     ConvNet(channels=(4, 3, 5), hidden=7),
     *(TorchvisionNetwork(name=name) for name in ("resnet18", "resnet50", "convnext_tiny", "vit_b_16")),
 ]
+INVERTIBLE = [InvertibleNetwork(levels=1, steps=1, hidden=5, body=body) for body in ("actnorm", "basic", "bottleneck")]
 DECLARED = [*NETWORKS, *(TorchvisionNetwork(name=name) for name in ("convnext_small", "convnext_base"))]
 
 
@@ -57,7 +58,7 @@ def logits(module, state, images):
     return functional_call(module, state, (images,))
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=str)
+@pytest.mark.parametrize("network", [*NETWORKS, *INVERTIBLE], ids=str)
 def test_a_permuted_network_is_the_same_function(network):
     module, groups = built(network), permutation_groups(network, shape=SHAPE)
     state = {name: value.clone() for name, value in module.state_dict().items()}
@@ -84,7 +85,7 @@ def test_units_are_those_of_the_image_size(shape):
     torch.testing.assert_close(logits(module, permuted, images), logits(module, state, images), rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("network", SMALL, ids=str)
+@pytest.mark.parametrize("network", [*SMALL, *INVERTIBLE], ids=str)
 def test_every_declared_axis_is_needed(network):
     """Each group alone is a symmetry, and without any one of its axes it is none; the last groups speak for all."""
     shape = (3, 8, 8)

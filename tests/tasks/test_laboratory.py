@@ -7,7 +7,7 @@ import torch
 
 from methods.collection.strategy import LastPhase, Training
 from methods.errors import BadData, BadSetting
-from models import CifarResNet, ConvNet, TorchvisionNetwork
+from models import CifarResNet, ConvNet, InvertibleNetwork, TorchvisionNetwork
 from storage.datasets import Split, Splits
 from storage.errors import WrongHash
 from storage.files import Ref
@@ -44,6 +44,18 @@ def test_a_vision_transformer_takes_whole_patches_only(apparatus, splits) -> Non
         assert f"data.size={size} " in raised.value.remedy
     whole = {name: Split(images=part.images[..., :48, :48], labels=part.labels) for name, part in parts.items()}
     Laboratory(apparatus(network=network), Splits(name="other", classes=("a", "b"), **whole))
+
+
+def test_an_invertible_network_needs_images_that_can_be_halved(apparatus, splits) -> None:
+    Laboratory(apparatus(network=InvertibleNetwork(levels=2, steps=1, hidden=4)), splits)
+    parts = {
+        name: Split(images=torch.zeros(2, 1, 28, 28, dtype=torch.uint8), labels=torch.arange(2))
+        for name in ("train", "validation", "test")
+    }
+    other = Splits(name="other", classes=("a", "b"), **parts)
+    with pytest.raises(BadSetting, match="28×28 pixels cannot be halved 3 times") as raised:
+        Laboratory(apparatus(network=InvertibleNetwork()), other)
+    assert "fewer levels" in raised.value.remedy
 
 
 def test_the_layout_is_what_the_strategy_keeps(apparatus, splits) -> None:

@@ -13,7 +13,7 @@ from methods.evaluation.boundary import Prefix, pixels
 from methods.evaluation.many import accuracies, predict_many
 from methods.evaluation.split import split
 from methods.evaluation.winograd import WinogradConv2d
-from models import CifarResNet, ConvNet, TorchvisionNetwork, build
+from models import CifarResNet, ConvNet, InvertibleNetwork, TorchvisionNetwork, build
 
 CHOICES = [
     (CifarResNet(width=8), ("layer4.1.bn",)),
@@ -25,6 +25,7 @@ CHOICES = [
     (ConvNet(), ("features.0.", "linear.bias")),
     (ConvNet(), ("",)),
     (TorchvisionNetwork(), ("layer4.1.bn", "fc.")),
+    (InvertibleNetwork(levels=2, steps=2, hidden=8), ("levels.1.0.norm", "logits.")),
 ]
 
 

@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from methods.errors import BadSetting
 from methods.evaluation.split import split
-from models import CifarResNet, ConvNet, TorchvisionNetwork, build
+from models import CifarResNet, ConvNet, InvertibleNetwork, TorchvisionNetwork, build
 
 CUTS = [
     (CifarResNet(width=4), ("layer4.1.bn*",)),
@@ -27,6 +27,8 @@ CUTS = [
     (TorchvisionNetwork(), ("layer4.1.bn*", "fc.*")),
     (TorchvisionNetwork(), ("layer3.0.downsample.*",)),
     (TorchvisionNetwork(), ("bn1.*",)),
+    (InvertibleNetwork(levels=2, steps=2, hidden=4), ("levels.1.0.coupling.*", "levels.1.1.norm.*")),
+    (InvertibleNetwork(levels=2, steps=1, hidden=4, coupling="affine", body="basic"), ("*",)),
 ]
 
 
