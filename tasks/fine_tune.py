@@ -47,7 +47,7 @@ def fine_tune(
         target=run.product("fine_tuned", ".safetensors", *decided),
         label=f"{tuning.models} models",
     )
-    return pool.carry_out("fine-tune", [job])[0]
+    return pool.carry_out("fine_tune", [job])[0]
 
 
 def fine_tune_all(
@@ -65,7 +65,7 @@ def fine_tune_all(
     rows = []
     for model in range(tuning.models):
         module = laboratory.network(network.seed, network.base)
-        seed = randomness.derive(run_seed, "fine-tune", model)
+        seed = randomness.derive(run_seed, "fine_tune", model)
         clean = laboratory.spread(images)
         snapshots = laboratory.carry_out(phase, module, layout, seed, Record(), lambda *_: None, images=clean)
         rows += [snapshot.row for snapshot in snapshots]

@@ -55,7 +55,9 @@ def test_no_inversion_in_train_mode_and_none_that_is_not_finite():
 
 
 def test_every_norm_is_fitted_to_what_reaches_it():
-    network = torch.nn.Sequential(ActNorm(2), torch.nn.Conv2d(2, 3, 1), torch.nn.ReLU(), ActNorm(3))
+    mixing = torch.nn.Conv2d(2, 3, 1, bias=False)  # of zero means: some of every channel passes the ReLU
+    torch.nn.init.normal_(mixing.weight, generator=torch.Generator().manual_seed(1))
+    network = torch.nn.Sequential(ActNorm(2), mixing, torch.nn.ReLU(), ActNorm(3))
     images = torch.rand(32, 2, 4, 4, generator=torch.Generator().manual_seed(0))
     initialise(network, images, floor=0.01)
     for place in (0, 3):
