@@ -56,6 +56,25 @@ class ParameterDiffusion:
         return Apparatus(data=self.data, network=self.network, strategy=self.strategy, resources=self.resources)
 
 
+class OverBase:
+    """A study about the networks of another, whose data, resources and apparatus are its own."""
+
+    __slots__ = ()
+    base: ParameterDiffusion
+
+    @property
+    def data(self) -> Data:
+        return self.base.data
+
+    @property
+    def resources(self) -> Resources:
+        return self.base.resources
+
+    @property
+    def apparatus(self) -> Apparatus:
+        return self.base.apparatus
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One run of `parameter_diffusion` in which one factor, `varied`, has another `value`.
@@ -73,7 +92,7 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ablations:
+class Ablations(OverBase):
     """A base configuration and the cells that depart from it; `seeds` and `seed` take the place of the base's."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -85,18 +104,6 @@ class Ablations:
     cells: Annotated[tuple[Cell, ...], MinLen(1)]
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
-
-    @property
-    def data(self) -> Data:
-        return self.base.data
-
-    @property
-    def resources(self) -> Resources:
-        return self.base.resources
-
-    @property
-    def apparatus(self) -> Apparatus:
-        return self.base.apparatus
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +134,7 @@ def unique(field: str, names: Sequence[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Robustness:
+class Robustness(OverBase):
     """Networks of a base study and their defended twins, under attack.
 
     base: whose networks are attacked, and whose generated models; `seeds` and `seed` take the place of its own. The
@@ -164,21 +171,9 @@ class Robustness:
         unique("defences", [defence.kind for defence in self.defences])
         unique("own", [*RESERVED, *(own.name for own in self.own)])
 
-    @property
-    def data(self) -> Data:
-        return self.base.data
-
-    @property
-    def resources(self) -> Resources:
-        return self.base.resources
-
-    @property
-    def apparatus(self) -> Apparatus:
-        return self.base.apparatus
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Strategies:
+class Strategies(OverBase):
     """Ways of collecting parameters, each with all that follows from it: rows, generated models, transplants.
 
     base: what all have in common; `seeds` and `seed` take the place of its own. recipient: seed of the network that
@@ -208,18 +203,6 @@ class Strategies:
                 problem=f"recipient: {self.recipient} is one of the seeds {list(self.seeds)} that are moved into it",
                 remedy="choose another seed for the recipient",
             )
-
-    @property
-    def data(self) -> Data:
-        return self.base.data
-
-    @property
-    def resources(self) -> Resources:
-        return self.base.resources
-
-    @property
-    def apparatus(self) -> Apparatus:
-        return self.base.apparatus
 
     def study_of(self, strategy: Strategy) -> ParameterDiffusion:
         """One strategy's run, but for what is compared between them."""

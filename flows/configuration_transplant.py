@@ -5,16 +5,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from flows.configuration import ParameterDiffusion, Seed
+from flows.configuration import OverBase, ParameterDiffusion, Seed
 from methods.backdoor.badnets import BadNets
 from methods.collection.strategy import Training
-from storage.datasets import Data
 from tasks.align import Alignment
 from tasks.fine_tune import FineTuning
 from tasks.held_out import HeldOut
-from tasks.laboratory import Apparatus
 from tasks.mistakes import Mistakes
-from tasks.resources import Resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Defended:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Transplant:
+class Transplant(OverBase):
     """Collected and generated parameters of a base study's networks, moved into other networks.
 
     base: whose networks are donors; `seeds` and `seed` take the place of its own. backdoor: how the backdoored
@@ -57,15 +54,3 @@ class Transplant:
     held_out: HeldOut | None = None
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
-
-    @property
-    def data(self) -> Data:
-        return self.base.data
-
-    @property
-    def resources(self) -> Resources:
-        return self.base.resources
-
-    @property
-    def apparatus(self) -> Apparatus:
-        return self.base.apparatus

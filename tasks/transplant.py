@@ -130,7 +130,7 @@ def transplant_one(
         on_step("models", stop, total)
     numbers = torch.cat(found, -1)
     alone = measured(own, test.labels.cpu(), own_attacked, labels, backdoor)
-    named = {f"{ALONE}/{name}": value for name, value in zip(MEASURED, alone, strict=False)}
+    named = {f"{ALONE}/{name}": value for name, value in zip(MEASURED[: len(alone)], alone, strict=True)}
     named |= {
         f"{kind}/{name}": numbers[column, place]
         for place, kind in enumerate(kinds)
