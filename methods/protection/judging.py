@@ -7,9 +7,8 @@ import torch
 from annotated_types import Gt, Interval
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import pad
 
-from methods.evaluation.similarity import WINDOW, psnr, ssim, ssim_map
+from methods.evaluation.similarity import masked_ssim, psnr, ssim
 from methods.protection.inpainter import Images, Inpainter, Masks, paste
 from methods.protection.objective import mse_over
 from methods.protection.regions import check, expanded, half
@@ -100,14 +99,4 @@ def fill_similarity(fills: Images, others: Images, x: Images, masks: Masks) -> N
     """SSIM of two fills of the same mask, both pasted into the clean image: else windows at the edge of the mask, which
     see its surroundings too, would take the noise there for a difference of the fills.
     """
-    return ssim_over(paste(x, masks, fills), paste(x, masks, others), masks)
-
-
-def ssim_over(x: Images, y: Images, masks: Masks) -> Numbers:
-    """The SSIM map, one window around every pixel, averaged over channels and the pixels where the mask is 1.
-
-    At the edge windows see the image mirrored.
-    """
-    edge = (WINDOW // 2,) * 4
-    similarity = ssim_map(pad(x, edge, mode="reflect"), pad(y, edge, mode="reflect")).mean(1, keepdim=True)
-    return (masks * similarity).sum((1, 2, 3)) / masks.sum((1, 2, 3))
+    return masked_ssim(paste(x, masks, fills), paste(x, masks, others), masks)

@@ -4,20 +4,22 @@ import dataclasses
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from annotated_types import Ge, Interval, Lt
+from annotated_types import Gt, Interval, Lt
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from methods.backdoor.triggers import Patch
-from methods.evaluation.similarity import ssim
-from methods.protection.inpainter import MULTIPLE, Images, Inpainter, Masks, fill
+from methods.evaluation.similarity import masked_l1, masked_ssim
+from methods.protection.inpainter import Images, Inpainter, Masks, fill
 from methods.protection.objective import mse_over
+from methods.protection.regions import check
 from methods.protection.targets import TargetKind, target
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Backdoored:
-    """One number for each image. clean_l1: mean |IM(x, m) − x| where m is 1. clean_ssim: of IM(x, m) to x.
+    """One number for each image. clean_l1: mean |IM(x, m) − x| where m is 1. clean_ssim: of IM(x, m) to x,
+    over m.
 
     target_mse_triggered, target_mse_clean, target_mse_original: MSE_m to φ of the fill with the trigger, of the fill
     without it, and of the image itself. triggered, falsely_triggered: whether the fill with, and without, the trigger
@@ -44,20 +46,18 @@ class TrainingTime:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     kind: Literal["training_time"] = "training_time"
-    share: Annotated[float, Ge(0), Lt(1)] = 0.5
+    share: Annotated[float, Gt(0), Lt(1)] = 0.5
     trigger: Patch = Patch(pattern="chequer", size=8)
     target: TargetKind = "far_colour"
     target_ratio: Annotated[float, Interval(ge=0, le=1)] = 0.5
 
-    def loss(
-        self, generator: nn.Module, images: Images, masks: Masks, inpaint: Float[Tensor, ""], *, multiple: int = MULTIPLE
-    ) -> Float[Tensor, ""]:
-        """inpaint: L_inpaint of the same batch, as the training at hand has it, without its adversarial terms, which
-        are added to what this returns. The generator is called once more, in the mode that it is in."""
+    def loss(self, generator: nn.Module, images: Images, masks: Masks, step: int) -> Float[Tensor, ""]:
+        """MSE_m(G(T(x), m), φ), the mean of a batch, for a training that weighs it against its own L_inpaint.
+
+        The generator is called once, in the mode that it is in; the step decides nothing.
+        """
         triggered, visible = self.put(images, masks)
-        fills = fill(generator, triggered, visible, multiple=multiple)
-        spoiled = mse_over(fills, target(self.target, images), visible).mean()
-        return (1 - self.share) * inpaint + self.share * spoiled
+        return mse_over(fill(generator, triggered, visible), target(self.target, images), visible).mean()
 
     def put(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
         """T(x), and the masks without the pixels of the trigger."""
@@ -66,15 +66,18 @@ class TrainingTime:
 
     @torch.no_grad()
     def measure(self, inpainter: Inpainter, images: Images, masks: Masks) -> Backdoored:
-        """On images that trained nothing. All distances are taken where the mask leaves the trigger alone."""
+        """On images that trained nothing. All numbers are taken where the mask leaves the trigger alone.
+
+        Raises `BadData` where a mask covers nothing but the trigger.
+        """
         triggered, visible = self.put(images, masks)
+        check(images, visible)
         phi, clean = target(self.target, images), inpainter(images, visible)
         with_trigger = mse_over(inpainter(triggered, visible), phi, visible)
         without, original = (mse_over(each, phi, visible) for each in (clean, images))
-        pixels = (3 * visible.sum((1, 2, 3))).clamp_min(1)
         return Backdoored(
-            clean_l1=(visible * (clean - images).abs()).sum((1, 2, 3)) / pixels,
-            clean_ssim=ssim(clean, images),
+            clean_l1=masked_l1(clean, images, visible),
+            clean_ssim=masked_ssim(clean, images, visible),
             target_mse_triggered=with_trigger,
             target_mse_clean=without,
             target_mse_original=original,
