@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.cluster import ClusterError, Share, connected, share
+from tasks.cluster import ClusterError, Share, connected, one_ray, share
 from tasks.resources import Resources
 
 CHECKOUT = Path(__file__).parents[2]
@@ -61,6 +61,43 @@ def test_an_address_where_nobody_answers(address: str, tmp_path: Path, monkeypat
     assert "unset RAY_ADDRESS" in raised.value.remedy
     assert time.monotonic() - began < 50  # Ray itself would try for longer than a minute
     assert not (tmp_path / "home").exists()
+
+
+def test_a_ray_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that is too busy: Ray gives up with a bare exception, and nothing of it stays below the home."""
+
+    def init(**options):
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(ClusterError) as raised, connected(tmp_path):
+        pass
+    assert "timed out during startup" in raised.value.problem
+    assert "run the command again" in raised.value.remedy
+    assert list((tmp_path / "ray").iterdir()) == []
+
+
+def test_one_ray_for_all_that_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts with the first that connects, ends with the block or when told to, and then may start again."""
+    told: list[str] = []
+    monkeypatch.setattr("ray.init", lambda **options: told.append("init"))
+    monkeypatch.setattr("ray.shutdown", lambda: told.append("shutdown"))
+    monkeypatch.setattr("ray.cluster_resources", dict)
+    monkeypatch.setattr("ray.is_initialized", lambda: told[-1:] == ["init"])
+    with one_ray() as end:
+        assert told == []
+        for _ in range(2):
+            with connected(tmp_path):
+                assert told == ["init"]
+        end()
+        assert told == ["init", "shutdown"]
+        with connected(tmp_path):
+            assert list((tmp_path / "ray").iterdir())
+    assert told == ["init", "shutdown"] * 2
+    assert list((tmp_path / "ray").iterdir()) == []
+    with connected(tmp_path):
+        pass
+    assert told == ["init", "shutdown"] * 3
 
 
 def unused_port() -> int:
