@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.evaluation.similarity import l2, ssim, ssim_map
+from methods.evaluation.similarity import l2, psnr, ssim, ssim_map
 
 
 def pictures(seed, shape=(2, 1, 9, 8)):
@@ -41,3 +41,9 @@ def test_an_image_is_like_itself_and_unlike_its_negative():
 def test_distance_is_that_of_flat_images():
     x = torch.zeros(1, 1, 2, 2)
     assert l2(x, x + 0.5).item() == 1.0
+
+
+def test_a_tenth_of_the_range_is_twenty_decibels():
+    x = torch.zeros(2, 3, 4, 4, dtype=torch.float64)
+    assert psnr(x, x + 0.1).tolist() == pytest.approx([20.0, 20.0])
+    assert psnr(x, x).tolist() == [float("inf")] * 2
