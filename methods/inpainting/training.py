@@ -114,7 +114,8 @@ def _batch(images: Tensor, training: InpainterTraining, seed: int, step: int) ->
     draw = generator(seed, "inpainter batch", step, device=images.device)
     chosen = torch.randint(len(images), (training.batch,), generator=draw, device=images.device)
     real = vary(images[chosen].float() / 255, colour=training.colour, draw=draw)
-    return real, draw_masks(training.masks, training.batch, *real.shape[2:], draw)
+    height, width = real.shape[2:]
+    return real, draw_masks(training.masks, training.batch, height, width, draw)
 
 
 def _improve(

@@ -5,7 +5,15 @@ from typing import Any, ClassVar
 
 import torch
 
-CLASSES = ("torch.nn.modules.", "torch.nn.parameter.", "torchvision.models.", "models.", "omegaconf.", "typing.", "pytorch_lightning.")
+CLASSES = (
+    "torch.nn.modules.",
+    "torch.nn.parameter.",
+    "torchvision.models.",
+    "models.",
+    "omegaconf.",
+    "typing.",
+    "pytorch_lightning.",
+)
 """Beginnings of the names of classes that arrive as `Thing`s: networks, and the configurations beside them."""
 PLAIN = {
     f"{room}.{name}"

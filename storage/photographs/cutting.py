@@ -9,7 +9,7 @@ from torch import Tensor
 from methods.randomness import generator
 
 Photograph = UInt8[Tensor, "3 h w"]
-Squares = UInt8[Tensor, "n 3 size size"]
+Squares = UInt8[Tensor, "n 3 side side"]
 
 
 def tiles(photograph: Photograph, *, size: int, count: int) -> Squares:
@@ -44,7 +44,7 @@ def crops(photograph: Photograph, *, size: int, count: int, seed: int, name: str
     return torch.stack(found)
 
 
-def _resized(pixels: Photograph, height: int, width: int) -> Photograph:
+def _resized(pixels: Photograph, height: int, width: int) -> UInt8[Tensor, "3 height width"]:
     if pixels.shape[1:] == (height, width):
         return pixels
     from torchvision.transforms.v2 import functional as transforms

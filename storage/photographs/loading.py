@@ -38,13 +38,13 @@ def load(settings: Photographs) -> Album:
     found, remarks = _parts(settings)
     names: list[str] = []
     converted: Counter[str] = Counter()
-    splits = {}
+    splits: dict[str, Split] = {}
     for split, photographs in found.items():
         images, labels = [], []
         for encoded in _limited(photographs, settings):
             pixels, change = photograph(encoded)
-            if min(pixels.shape[1:]) < settings.size:
-                remarks.append(f"{encoded.where} is smaller than {settings.size} pixels and left out")
+            if min(pixels.shape[1:]) < max(settings.size, settings.training_size or 0):
+                remarks.append(f"{encoded.where} is smaller than a square and left out")
                 continue
             converted.update([change] if change else [])
             squares = _cut(pixels, split, encoded.digest, settings)
@@ -53,18 +53,21 @@ def load(settings: Photographs) -> Album:
             names.append(encoded.name)
         if not images:
             raise BadData(
-                problem=f"no photograph of {settings.source} is left for {split}: all are under {settings.size} pixels",
+                problem=f"no photograph of {settings.source} is left for {split}: all are smaller than a square",
                 remedy="give larger photographs, or make size smaller",
             )
         splits[split] = Split(images=torch.cat(images), labels=torch.tensor(labels))
     said = {"grey": "were grey and became RGB", "transparent": "were transparent and lie over white now"}
     remarks += [f"{count} photographs {said[change]}" for change, count in sorted(converted.items())]
-    return Album(splits=Splits(name=settings.source, classes=tuple(names), **splits), remarks=tuple(remarks))
+    train, validation, test = (splits[split] for split in ("train", "validation", "test"))
+    whole = Splits(name=settings.source, classes=tuple(names), train=train, validation=validation, test=test)
+    return Album(splits=whole, remarks=tuple(remarks))
 
 
 def _cut(pixels: Photograph, split: str, digest: str, settings: Photographs) -> Squares:
     if split == "train":
-        return crops(pixels, size=settings.size, count=settings.crops, seed=settings.seed, name=digest)
+        size = settings.training_size or settings.size
+        return crops(pixels, size=size, count=settings.crops, seed=settings.seed, name=digest)
     return tiles(pixels, size=settings.size, count=settings.tiles)
 
 

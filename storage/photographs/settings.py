@@ -15,8 +15,9 @@ class Photographs:
     size: side of a square, pixels.
     tiles: a validation or test photograph is reduced until its shorter side is so many squares long, or left as it is
         where it is smaller, and cut into adjacent squares.
-    crops: squares cut at random out of each training photograph, each of a side drawn between `size` and the shorter
-        side (uniform in its logarithm), then reduced to `size`.
+    training_size: side of a square to train on, pixels; None: `size`. A convolutional network is not bound to it.
+    crops: squares cut at random out of each training photograph, each of a side drawn between that and the shorter side
+        (uniform in its logarithm), then reduced.
     validation, test: shares of the photographs, at least one each, unless the source says which they are.
     limit: at most so many photographs of each split, the first in the order of the seed.
     seed: of the shares, the limit and the crops; never the seed of a run.
@@ -24,6 +25,7 @@ class Photographs:
 
     source: str = "embedded"
     size: Annotated[int, Ge(16), Le(1024)] = 96
+    training_size: Annotated[int, Ge(16), Le(1024)] | None = None
     tiles: Annotated[int, Ge(1), Le(64)] = 2
     crops: Annotated[int, Ge(1), Le(10_000)] = 64
     validation: Annotated[float, Gt(0), Le(0.4)] = 0.15

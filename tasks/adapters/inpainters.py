@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from methods.errors import BadData
 from methods.protection.inpainter import Inpainter, Pasted
-from models.lama import Lama, build_lama
+from models.lama import Lama
 from storage.formats import read_tensors
 from storage.inpainters import SHIPPED
 from storage.inpainters.checkpoint import read_lama

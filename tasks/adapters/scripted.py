@@ -20,8 +20,8 @@ PROBE = 64
 class TorchScriptFile:
     """A script of `forward(image, mask)`: (n, 3, h, w) in [0, 1] and (n, 1, h, w) to (n, 3, h, w) in [0, 1].
 
-    It is a program, though not one in Python: open only files that you trust. multiple: what its images' sides must be a
-    multiple of; others are mirrored up to the next.
+    It is a program, though not one in Python: open only files that you trust.
+    multiple: what its images' sides must be a multiple of; others are mirrored up to the next.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
