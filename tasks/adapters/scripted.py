@@ -1,6 +1,7 @@
 """An inpainter in a TorchScript file, `forward(image, mask)`, as IOPaint distributes them."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -37,7 +38,7 @@ class TorchScriptFile:
         if not path.is_file():
             raise MissingFile(path=str(path), problem=f"there is no file {path}", remedy="give the path of a file")
         try:
-            script = _Joined(torch.jit.load(path, map_location=device))
+            script = _Joined(_loaded(path, device))
             with torch.no_grad():
                 made = script.eval()(torch.zeros(1, 4, PROBE, PROBE, device=device))
         except (RuntimeError, ValueError, TypeError) as error:
@@ -51,6 +52,14 @@ class TorchScriptFile:
                 remedy="an inpainter's image has the shape that it was given",
             )
         return Pasted(script, multiple=self.multiple)
+
+
+def _loaded(path: Path, device: torch.device) -> nn.Module:
+    with warnings.catch_warnings():
+        # PyTorch would have new files made by torch.export; these are as they are
+        warnings.simplefilter("ignore", FutureWarning)
+        script: nn.Module = torch.jit.load(path, map_location=device)
+    return script
 
 
 class _Joined(nn.Module):

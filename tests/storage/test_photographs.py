@@ -78,7 +78,8 @@ def test_a_parquet_set_keeps_its_test_photographs_and_never_trains_on_them(tmp_p
         pq.write_table(pa.table({"image": [encoded(number) for number in numbers]}), tmp_path / f"{split}-0.parquet")
     album = load(Photographs(source=f"parquet:{tmp_path}", **SMALL))
     colours = {
-        split: set(getattr(album.splits, split).images[:, 0, 0, 0].tolist()) for split in ("train", "validation", "test")
+        split: set(getattr(album.splits, split).images[:, 0, 0, 0].tolist())
+        for split in ("train", "validation", "test")
     }
     assert colours["test"] == {6, 7, 8, 9}
     assert colours["train"] | colours["validation"] == set(range(6))

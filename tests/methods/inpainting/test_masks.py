@@ -17,7 +17,7 @@ def test_every_mask_has_pixels_of_both_kinds(settings: MaskDraw) -> None:
     assert masks.shape == (200, 1, 48, 64)
     assert masks.unique().tolist() == [0, 1]
     shares = masks.mean((1, 2, 3))
-    assert 0 < shares.min()
+    assert shares.min() > 0
     assert shares.max() < 0.6
     assert torch.equal(masks, drawn(settings))
     assert not torch.equal(masks, drawn(settings, seed=1))
@@ -27,7 +27,7 @@ def test_one_box_has_the_sides_that_were_asked_for() -> None:
     for mask in drawn(MaskDraw(boxes=1.0, most_boxes=1, box=(0.25, 0.5)))[:, 0]:
         rows, columns = mask.amax(1).sum(), mask.amax(0).sum()
         assert mask.sum() == rows * columns
-        assert 12 <= min(rows, columns)
+        assert min(rows, columns) >= 12
         assert max(rows, columns) <= 24
 
 
