@@ -28,16 +28,16 @@ from tasks.train_inpainter import REFERENCE, InpainterRecipe, train_inpainters
 
 
 def small() -> InpainterRecipe:
-    """What the shipped inpainter was made by: 0.22 million parameters, two minutes of one core, far from converged.
+    """0.22 million parameters; a step on 8 squares of 64 pixels takes 0.1 s of one core, all of them 15 minutes.
 
-    It is worse than Telea's method (docs/inpainter.md); more steps are what it lacks.
+    Measured after 900 steps alone, where it is far worse than Telea's method (docs/inpainter.md).
     """
     return InpainterRecipe(
         photographs=Photographs(crops=200, training_size=64),
         network=Lama(width=16, blocks=4, downsamplings=2),
         judge=PatchDiscriminator(width=16),
         training=InpainterTraining(
-            steps=900,
+            steps=9000,
             batch=8,
             learning_rate=2e-3,
             schedule="one_cycle",

@@ -26,7 +26,7 @@ PHOTOGRAPHS: dict[str, tuple[str, Split]] = {
     "retina.jpg": ("skimage", "train"),
     "rocket.jpg": ("skimage", "train"),
 }
-"""Package and split. No seed moves them: the shipped inpainter has seen those of `train`, all in the public domain."""
+"""Package and split. No seed moves them: those of `train` are all in the public domain."""
 
 
 def embedded() -> dict[str, list[Encoded]]:

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from methods.errors import BadData
 from methods.protection.inpainter import Inpainter, Pasted
 from models.lama import Lama
+from storage.exchange.lama import read_lama
 from storage.formats import read_tensors
-from storage.inpainters import SHIPPED
-from storage.inpainters.checkpoint import read_lama
 from tasks.adapters.classical import Classical
 from tasks.adapters.scripted import TorchScriptFile
 
@@ -40,17 +39,17 @@ class ReleasedLama:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OwnInpainter:
-    """What `weightsmith train-inpainter` wrote; without a path, the one that comes along."""
+    """What `weightsmith train-inpainter` wrote."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     differentiable: ClassVar[bool] = True
 
     kind: Literal["own"] = "own"
-    path: str | None = None
+    path: str
 
     def open(self, device: torch.device) -> Inpainter:
         """Raises `MissingFile`, `TornFile`, or `BadData` for a file without a configuration that suits it."""
-        path = SHIPPED if self.path is None else Path(self.path).expanduser()
+        path = Path(self.path).expanduser()
         state, metadata = read_tensors(path)
         try:
             network = TypeAdapter(Lama).validate_json(metadata.get(CONFIG, ""))

@@ -17,7 +17,7 @@ HOLE = 0.5
 
 
 @styled
-def sheet(path: str | None, squares: UInt8[Tensor, "n 3 h w"], quality: Quality) -> Figure:
+def sheet(path: str, squares: UInt8[Tensor, "n 3 h w"], quality: Quality) -> Figure:
     """Squares evenly spread, each with the first of the masks that it was measured with; path: see `OwnInpainter`."""
     editors = {"Telea": Classical(), "trained": OwnInpainter(path=path).open(torch.device("cpu"))}
     rows = torch.linspace(0, len(squares) - 1, min(ROWS, len(squares))).round().int().tolist()

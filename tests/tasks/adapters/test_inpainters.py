@@ -1,6 +1,5 @@
 """Editors: each fills holes and nothing else; files are opened if they are what they should be, and refused if not."""
 
-import json
 import pickle
 import warnings
 import zipfile
@@ -18,7 +17,6 @@ from methods.protection.inpainter import Inpainter, Pasted
 from models.lama import Lama, build_lama
 from storage.errors import MissingFile, TornFile, UnsafePickle
 from storage.formats import publish_tensors
-from storage.inpainters import SHIPPED
 from tasks.adapters.classical import Classical
 from tasks.adapters.inpainters import CONFIG, Editor, OwnInpainter, ReleasedLama
 from tasks.adapters.scripted import TorchScriptFile
@@ -195,16 +193,6 @@ def test_an_own_file_says_which_network_it_is(tmp_path: Path) -> None:
         OwnInpainter(path=str(own(tmp_path / "b.safetensors", Lama(width=8, blocks=1)))).open(CPU)
     with pytest.raises(MissingFile):
         OwnInpainter(path=str(tmp_path / "c.safetensors")).open(CPU)
-
-
-def test_the_inpainter_that_comes_along_is_small_and_opens() -> None:
-    from storage.formats import read_tensors
-
-    assert SHIPPED.stat().st_size < 5_000_000
-    quality = json.loads(read_tensors(SHIPPED)[1]["quality"])
-    assert set(quality) == {"validation", "test"}
-    images, masks = picture(96, 96)
-    assert OwnInpainter().open(CPU)(images, masks).isfinite().all()
 
 
 def test_what_is_no_inpainter_in_torchscript_is_refused(tmp_path: Path) -> None:
