@@ -10,6 +10,8 @@ from typing import Any
 from prefect import flow
 
 from flows.ablations import ablations
+from flows.configuration_protection import ImageProtection
+from flows.image_protection import image_protection
 from flows.parameter_diffusion import parameter_diffusion
 from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
@@ -29,6 +31,7 @@ FLOWS: dict[str, Callable[..., str]] = {
     "robustness": robustness,
     "transplant": transplant,
     "strategies": strategies,
+    "image_protection": image_protection,
 }
 
 
@@ -85,7 +88,10 @@ def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[
     studies = {}
     for name in taking_part:
         study = resolve(name, preset, settings.get(name, ()))
-        studies[name] = dataclasses.replace(study, seeds=(0, rotating)[: study.networks_a_night], seed=rotating)
+        study = dataclasses.replace(study, seed=rotating)
+        if not isinstance(study, ImageProtection):  # it has no networks of several seeds
+            study = dataclasses.replace(study, seeds=(0, rotating)[: study.networks_a_night])
+        studies[name] = study
     return studies
 
 

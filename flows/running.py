@@ -12,13 +12,14 @@ from typing import Any
 
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
-from flows.progress import Display, displayed
+from flows.progress import Display, console, displayed
 from flows.studies import Study, as_json
 from methods.errors import GateFailed, WeightsmithError
-from storage import datasets
+from storage import datasets, photographs
 from storage.datasets import Splits
 from storage.formats import publish_json
 from storage.lock import home_lock
+from storage.photographs import Photographs
 from tasks.environment import environment
 from tasks.pool import Pool, ray_pool
 from tasks.publish import artifact, report, track
@@ -97,7 +98,7 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
         publish_json(run.folder / "config.json", as_json(study))
         try:
             with display.stage("data", 1, 0):
-                splits = datasets.load(study.data, home=home)
+                splits = loaded(study, home)
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
             yield Workplace(run, study, splits, pool, display, started)
         except WeightsmithError as error:
@@ -110,6 +111,16 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
             point_latest(run)
             report(str(run.folder))
             raise
+
+
+def loaded(study: Study, home: Path) -> Splits:
+    """The study's images; what became of photographs on the way is told."""
+    if not isinstance(study.data, Photographs):
+        return datasets.load(study.data, home=home)
+    album = photographs.load(study.data)
+    for remark in album.remarks:
+        console.print(f"  {remark}", highlight=False)
+    return album.splits
 
 
 def open_run(study: Study, order: Order, started: datetime) -> Run:

@@ -18,12 +18,26 @@ Numbers = Float[Tensor, "n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """One number for each image, of the edit that a protection is to spoil.
+
+    target_mse, target_mse_clean: MSE_m to φ of the fill of m, of the protected and the clean image. ssim_edit: of the
+    two fills of m. protected: by the limits of the `Judge`.
+    """
+
+    target_mse: Numbers
+    target_mse_clean: Numbers
+    ssim_edit: Numbers
+    protected: Bool[Tensor, "n"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """One number for each image. psnr, ssim: of the protected image to the clean one.
 
-    target_mse, target_mse_clean: MSE_m to φ of the fill of m, of the protected and the clean image. ssim_edit: of the
-    two fills of m; of m's and E's left halves in ssim_incomplete, of the ring in ssim_benign, of squares elsewhere in
-    ssim_far, each averaged over its masks. protected, hidden: by the limits of the `Judge`.
+    target_mse, target_mse_clean, ssim_edit, protected: see `Edited`. The same SSIM of the fills of m's and E's left
+    halves in ssim_incomplete, of the ring in ssim_benign, of squares elsewhere in ssim_far, each averaged over its
+    masks. hidden: by the limits of the `Judge`.
     """
 
     psnr: Numbers
@@ -69,29 +83,41 @@ class Judge:
         images after the same journey, if there was one, so that its own harm is not counted as protection.
         """
         check(x, masks, self.expansion)
+        edited = self.edited(inpainter, x, masks, protected=protected, clean=clean)
         clean, around = x if clean is None else clean, expanded(masks, self.expansion)
 
-        def fills(mask: Masks) -> tuple[Images, Images]:
-            return inpainter(protected, mask), inpainter(clean, mask)
-
         def alike(*regions: Masks) -> Numbers:
-            return torch.stack([fill_similarity(*fills(mask), x, mask) for mask in regions]).mean(0)
+            found = [fill_similarity(inpainter(protected, k), inpainter(clean, k), x, k) for k in regions]
+            return torch.stack(found).mean(0)
 
-        phi, edited = target(self.target, x), fills(masks)
-        distance, distance_clean = (mse_over(each, phi, masks) for each in edited)
-        edit, benign = fill_similarity(*edited, x, masks), alike(around - masks)
-        elsewhere = alike(*far[:, :, None].unbind(1))
+        benign, elsewhere = alike(around - masks), alike(*far[:, :, None].unbind(1))
         return Judged(
             psnr=psnr(protected, x),
             ssim=ssim(protected, x),
-            target_mse=distance,
-            target_mse_clean=distance_clean,
-            ssim_edit=edit,
+            target_mse=edited.target_mse,
+            target_mse_clean=edited.target_mse_clean,
+            ssim_edit=edited.ssim_edit,
             ssim_incomplete=alike(half(masks), half(around)),
             ssim_benign=benign,
             ssim_far=elsewhere,
-            protected=(distance < self.target_ratio * distance_clean) & (edit < self.edit),
+            protected=edited.protected,
             hidden=(benign > self.hidden) & (elsewhere > self.hidden),
+        )
+
+    @torch.no_grad()
+    def edited(
+        self, inpainter: Inpainter, x: Images, masks: Masks, *, protected: Images, clean: Images | None = None
+    ) -> Edited:
+        """The edit of m alone, two fills of each image; arguments as above."""
+        fills = [inpainter(each, masks) for each in (protected, x if clean is None else clean)]
+        phi = target(self.target, x)
+        distance, distance_clean = (mse_over(each, phi, masks) for each in fills)
+        edit = fill_similarity(fills[0], fills[1], x, masks)
+        return Edited(
+            target_mse=distance,
+            target_mse_clean=distance_clean,
+            ssim_edit=edit,
+            protected=(distance < self.target_ratio * distance_clean) & (edit < self.edit),
         )
 
 

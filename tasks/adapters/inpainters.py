@@ -49,16 +49,20 @@ class OwnInpainter:
 
     def open(self, device: torch.device) -> Inpainter:
         """Raises `MissingFile`, `TornFile`, or `BadData` for a file without a configuration that suits it."""
+        network, state = self.read()
+        return _inpainter(network, state, self.path, device)
+
+    def read(self) -> tuple[Lama, dict[str, Tensor]]:
+        """The configuration and the state; raises as above, but for a state that does not suit."""
         path = Path(self.path).expanduser()
         state, metadata = read_tensors(path)
         try:
-            network = TypeAdapter(Lama).validate_json(metadata.get(CONFIG, ""))
+            return TypeAdapter(Lama).validate_json(metadata.get(CONFIG, "")), state
         except ValidationError as error:
             raise BadData(
                 problem=f"{path} does not say which network its tensors belong to",
                 remedy="give a file that `weightsmith train-inpainter` wrote",
             ) from error
-        return _inpainter(network, state, str(path), device)
 
 
 Editor = OwnInpainter | ReleasedLama | TorchScriptFile | Classical

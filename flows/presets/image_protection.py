@@ -1,0 +1,88 @@
+"""Presets of `image_protection`."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from flows.configuration_protection import ImageProtection
+from methods.backdoor.triggers import Patch
+from methods.inpainting.quality import Quality
+from methods.inpainting.training import InpainterTraining
+from methods.protection.distortions import Blur, Resize
+from methods.protection.judging import Judge
+from methods.protection.noise_control import NoiseControl
+from methods.protection.objective import Losses
+from methods.protection.runtime_faithful import RuntimeFaithful
+from methods.protection.runtime_pgd import RuntimePgd
+from methods.protection.training_time import TrainingTime
+from models.lama import Lama
+from models.patch_discriminator import PatchDiscriminator
+from storage.photographs import Photographs
+from tasks.adapters.classical import Classical
+from tasks.editors import Trained
+from tasks.protect import USUAL, Trial
+from tasks.regions import Regions
+from tasks.transforms import JpegFile
+
+SWEEP = (4 / 255, USUAL, 8 / 255, 16 / 255)
+CLASSICAL = (Classical(), Classical(kind="navier_stokes"))
+SMALL = Lama(width=16, blocks=3, downsamplings=2, global_share=0.25)
+TRANSFORMS = (JpegFile(quality=95), JpegFile(quality=75), JpegFile(quality=50), Resize(), Blur())
+
+
+def _methods(
+    *, epsilons: Sequence[float] = SWEEP, iterations: int = 20, faithful: Sequence[float] = (USUAL,), strong: int = 0
+) -> tuple[Trial, ...]:
+    """Sign steps and their control at every ε, the published optimiser at some. strong: images of the long search."""
+    trials = [Trial(method=RuntimePgd(epsilon=epsilon, iterations=iterations)) for epsilon in epsilons]
+    trials += [Trial(method=RuntimeFaithful(epsilon=epsilon, iterations=iterations)) for epsilon in faithful]
+    trials += [Trial(method=NoiseControl(epsilon=epsilon)) for epsilon in epsilons]
+    if strong:
+        longest = RuntimePgd(epsilon=max(epsilons), iterations=200, step_size=0.25, restarts=2)
+        trials.append(Trial(method=longest, label="runtime_pgd_strong", images=strong))
+    return tuple(trials)
+
+
+def _small(name: str, steps: int, network: Lama = SMALL) -> Trained:
+    """By absolute error alone; a rate that a network of this size bears."""
+    training = InpainterTraining(
+        steps=steps,
+        batch=8,
+        learning_rate=1e-3,
+        schedule="one_cycle",
+        l1_known=5.0,
+        l1_hole=20.0,
+        adversarial=0.0,
+        feature_matching=0.0,
+    )
+    return Trained(name=name, network=network, judge=PatchDiscriminator(width=16), training=training)
+
+
+def smoke() -> ImageProtection:
+    """Every stage once, on four small squares, an inpainter of 6 steps: about 10 s, plus start-up; it means nothing."""
+    losses = Losses(expansion=4)
+    tiny = _small("brief", 6, Lama(width=4, blocks=1, downsamplings=2))
+    training = dataclasses.replace(tiny.training, batch=2)
+    methods = (
+        Trial(method=RuntimePgd(iterations=2, losses=losses)),
+        Trial(method=RuntimePgd(epsilon=16 / 255, iterations=2, losses=losses)),
+        Trial(method=RuntimePgd(epsilon=16 / 255, iterations=3, restarts=2, losses=losses), label="strong", images=2),
+        Trial(method=RuntimeFaithful(iterations=2, losses=losses)),
+        Trial(method=NoiseControl(losses=losses)),
+        Trial(method=NoiseControl(epsilon=16 / 255, losses=losses)),
+        Trial(method=TrainingTime(trigger=Patch(pattern="chequer", size=4))),
+    )
+    return ImageProtection(
+        preset="smoke",
+        data=Photographs(size=48, training_size=32, tiles=1, crops=2),
+        inpainter=dataclasses.replace(tiny, training=training),
+        variants=(_small("without_fourier", 6, Lama(width=4, blocks=1, downsamplings=2, global_share=0.0)),),
+        others=CLASSICAL,
+        methods=methods,
+        implanting=training,
+        transforms=(JpegFile(), Resize(), Blur()),
+        regions=Regions(side=10, margin=5, far_side=8),
+        judge=Judge(expansion=4),
+        quality=Quality(each=1),
+        images=2,
+        block=1,
+    )

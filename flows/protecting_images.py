@@ -1,0 +1,74 @@
+"""What `image_protection` does, in which order: inpainters, protected images, edits, and how well editors fill."""
+
+from typing import Any
+
+import torch
+
+from flows.configuration_protection import ImageProtection
+from methods.protection.training_time import TrainingTime
+from storage.datasets import Splits
+from tasks.attack import chosen_samples
+from tasks.editors import Tool, Trained, gather
+from tasks.fills import measure_fills
+from tasks.implant import implant
+from tasks.judge_edits import judge_edits
+from tasks.pool import Pool
+from tasks.protect import USUAL, Block, blocks, protect
+from tasks.run import Run
+from tasks.summarise_protection import Products, summarise_protection
+
+
+def protect_and_edit(
+    study: ImageProtection, pool: Pool, splits: Splits, run: Run
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
+    check(study)
+    tools = gather(pool, study.wanted, study.data, study.quality, splits.digest, run)
+    subject, variants = tools[0], tools[1 : 1 + len(study.variants)]
+    samples = tuple(chosen_samples(len(splits.test), study.images))
+    plan = planned(study, subject, variants, samples)
+    fitted = [subject, *variants, *tools[1 + len(study.variants) :]]
+    if study.backdoor is not None and study.implanting is not None:
+        spoilt = implant(pool, subject, study.backdoor, study.implanting, splits.digest, run)
+        fitted.append(spoilt)
+        trials = [trial for trial in study.methods if isinstance(trial.method, TrainingTime)]
+        plan += [block for trial in trials for block in blocks(trial, spoilt, samples, study.block)]
+    expansion = study.judge.expansion
+    made = protect(pool, plan, study.regions, expansion, splits.digest, run)
+    edited = judge_edits(
+        pool,
+        [(block, ref, others(block, subject, tools)) for block, ref in zip(plan, made, strict=True)],
+        study.judge,
+        study.transforms,
+        study.regions,
+        splits.digest,
+        run,
+    )
+    fills = measure_fills(pool, fitted, study.quality, samples, splits.digest, run)
+    products = Products(plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills)
+    return summarise_protection(products, study.regions, study.judge, study.broken, splits, study.seed)
+
+
+def planned(study: ImageProtection, subject: Tool, variants: list[Tool], samples: tuple[int, ...]) -> list[Block]:
+    """Every method against the subject and its variants; the trigger has an inpainter of its own."""
+    trials = [trial for trial in study.methods if not isinstance(trial.method, TrainingTime)]
+    return [
+        block
+        for tool in (subject, *variants)
+        for trial in trials
+        for block in blocks(trial, tool, samples, study.block)
+    ]
+
+
+def others(block: Block, subject: Tool, tools: list[Tool]) -> tuple[Tool, ...]:
+    """Whom protected images are given besides: what was made against a variant, only at the usual ε."""
+    if block.tool != subject and block.trial.epsilon not in (USUAL, 1.0):
+        return ()
+    return tuple(tool for tool in tools if tool != block.tool)
+
+
+def check(study: ImageProtection) -> None:
+    """Opens every editor that is there already. Raises what `open` does: it would be found missing only after hours."""
+    for each in study.wanted:
+        if not isinstance(each, Trained):
+            each.open(torch.device("cpu"))

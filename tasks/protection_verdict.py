@@ -1,0 +1,50 @@
+"""What a study of protections found, in plain words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.report.words import number, percent
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Whether the inpainter resists, beside noise of the same size, and whether it is one that fills well at all."""
+    subject = summary["subject"]
+    said = [resistance(subject, summary["vulnerability"][subject], summary["limits"]["broken"])]
+    if implanted := summary["methods"].get("training_time"):
+        said.append(
+            f"Trained on with a visible trigger, it has {percent(implanted['target_mse_ratio'])} % of its distance to "
+            f"the target left where the trigger is, and {percent(implanted['protected_share'])} % of the images are "
+            "protected."
+        )
+    fragile = [name for name, told in summary["vulnerability"].items() if told["broken_at"] is not None]
+    if len(summary["vulnerability"]) > 1:
+        names = f": {', '.join(fragile)}" if fragile else ""
+        said.append(f"Of {len(summary['vulnerability'])} inpainters {len(fragile)} are broken within the sweep{names}.")
+    said.append(quality(subject, summary["inpainters"][subject]))
+    return " ".join(said)
+
+
+def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
+    line = told["curve"]
+    if told["broken_at"] is not None:
+        first = next(point for point in line if point["epsilon"] == told["broken_at"])
+        return (
+            f"{name} is vulnerable from ε = {number(told['broken_at'])} on: there its fills are alike by SSIM "
+            f"{first['ssim_edit']:.3f}, under random noise {first['control_ssim_edit']:.3f}."
+        )
+    last = line[-1]
+    return (
+        f"{name} resists: at the largest ε tried, {number(last['epsilon'])}, the fill of a protected image and that of "
+        f"the clean one are alike by SSIM {last['ssim_edit']:.3f}, under random noise {last['control_ssim_edit']:.3f}; "
+        f"{broken:g} would be a fill that is spoilt."
+    )
+
+
+def quality(name: str, fills: Mapping[str, float]) -> str:
+    own_l1, own_ssim, telea_l1, telea_ssim = (
+        fills[f"{prefix}masked_{key}"] for prefix in ("", "telea_") for key in ("l1", "ssim")
+    )
+    numbers = f"L1 {own_l1:.3f} against {telea_l1:.3f}, SSIM {own_ssim:.3f} against {telea_ssim:.3f}"
+    if own_l1 <= telea_l1 and own_ssim >= telea_ssim:
+        return f"It fills holes at least as well as Telea's method ({numbers})."
+    return f"It fills holes worse than Telea's method ({numbers}), so that this says little of an editor in use."
