@@ -50,12 +50,13 @@ def protect_and_edit(
 
 
 def planned(study: ImageProtection, subject: Tool, variants: list[Tool], samples: tuple[int, ...]) -> list[Block]:
-    """Every method against the subject and its variants; the trigger has an inpainter of its own."""
+    """Every method against the subject, those that take all images against variants; the trigger has its own."""
     trials = [trial for trial in study.methods if not isinstance(trial.method, TrainingTime)]
     return [
         block
         for tool in (subject, *variants)
         for trial in trials
+        if tool == subject or trial.images is None
         for block in blocks(trial, tool, samples, study.block)
     ]
 

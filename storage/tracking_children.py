@@ -1,4 +1,4 @@
-"""The child runs of a run in MLflow: one per set of models, attack, transplant or strategy; tens, never hundreds."""
+"""The child runs of a run in MLflow: a set of models, attack, transplant, strategy or method each; never hundreds."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -52,6 +52,19 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
                 "model": list(range(len(accuracies))),
                 "test_accuracy": accuracies,
                 "transplanted_accuracy": numbers["transplanted"]["accuracies"],
+            },
+        )
+    for name, numbers in summary.get("methods", {}).items():
+        journeys = numbers["transforms"]
+        yield Child(
+            kind="method",
+            name=name,
+            values=metrics(numbers),
+            table_name="transforms.json",
+            table={
+                "method": [name] * len(journeys),
+                "transform": list(journeys),
+                **{key: [each[key] for each in journeys.values()] for key in ("ssim_edit", "protected_share")},
             },
         )
 

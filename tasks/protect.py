@@ -35,7 +35,10 @@ Method = Annotated[RuntimeFaithful | RuntimePgd | NoiseControl | TrainingTime, F
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A method as a study tries it. label: what tables call it in place of its kind. images: only the first so many."""
+    """A method as a study tries it. label: what tables call it in place of its kind.
+
+    images: only the first so many, and against no variants; for long searches.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 

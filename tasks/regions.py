@@ -60,16 +60,17 @@ def scene(darkroom: Darkroom, regions: Regions, expansion: int, samples: Sequenc
     """Of these squares of the test split; nothing depends on which others are asked for."""
     index = torch.tensor(samples, device=darkroom.device)
     images = from_bytes(darkroom.test.images[index])
-    places = index + derive(regions.seed, "regions")
-    masks = _masks(regions, images, places)
+    masks, places = region_masks(regions, images, samples), index + derive(regions.seed, "regions")
     far = far_boxes(masks, expansion, side=regions.far_side, count=regions.far_count, seeds=places)
     return Scene(images=images, masks=masks, far=far, seeds=index + derive(run_seed, "protect"))
 
 
-def _masks(regions: Regions, images: Images, seeds: Int[Tensor, "n"]) -> Masks:
-    masks = torch.zeros_like(images[:, :1])
+def region_masks(regions: Regions, images: Tensor, samples: Sequence[int]) -> Masks:
+    """A square for each image (n, 3, h, w), whose place its index in the test split decides."""
+    masks = torch.zeros(len(images), 1, *images.shape[2:], device=images.device)
+    seeds = torch.tensor(samples) + derive(regions.seed, "regions")
     room = torch.tensor([side - 2 * regions.margin - regions.side + 1 for side in images.shape[2:]])
-    starts = (draws.uniform(seeds, DRAWS, shape=(2,)).cpu() * room).long() + regions.margin
+    starts = (draws.uniform(seeds, DRAWS, shape=(2,)) * room).long() + regions.margin
     for mask, (top, left) in zip(masks, starts.tolist(), strict=True):
         mask[:, top : top + regions.side, left : left + regions.side] = 1
     return masks

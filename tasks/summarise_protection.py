@@ -17,7 +17,7 @@ from storage.protection_rows import read_judged
 from tasks.protect import Block, Trial, protected_pictures
 from tasks.protection_numbers import Rows, curve, method_numbers
 from tasks.protection_verdict import verdict
-from tasks.regions import Regions
+from tasks.regions import Regions, region_masks
 from tasks.summarise import data_facts
 
 
@@ -74,6 +74,12 @@ def controls(trials: Mapping[str, Trial]) -> dict[float, str]:
     return {trial.epsilon: name for name, trial in trials.items() if isinstance(trial.method, NoiseControl)}
 
 
+def mask(regions: Regions, splits: Splits, sample: int) -> bytes:
+    """The region of a square, white on black, as PNG."""
+    found = region_masks(regions, splits.test.images[sample : sample + 1], [sample])[0]
+    return as_png((255 * found).byte().expand(3, -1, -1))
+
+
 def references(products: Products) -> dict[str, dict[str, str]]:
     return {
         f"{kind} {number}": {"path": ref.path, "sha256": ref.sha256}
@@ -88,11 +94,13 @@ def gallery(products: Products, rows: Rows, regions: Regions, splits: Splits) ->
     for block, ref in zip(products.plan, products.protected, strict=True):
         if block.samples[0] == 0:
             images[block.tool.name, block.trial.name] = protected_pictures(ref)
+    masks = {sample: mask(regions, splits, sample) for made in images.values() for sample in made}
     found = []
     for place in np.flatnonzero([edit is not None for edit in rows["edit"]]):
         key, sample = (rows["crafted_on"][place], rows["method"][place]), int(rows["sample"][place])
         pictures = {
             "original": as_png(splits.test.images[sample]),
+            "mask": masks[sample],
             "protected": as_png(images[key][sample]),
             "edit": rows["edit"][place],
             "edit_clean": rows["edit_clean"][place],

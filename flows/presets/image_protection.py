@@ -18,6 +18,7 @@ from models.lama import Lama
 from models.patch_discriminator import PatchDiscriminator
 from storage.photographs import Photographs
 from tasks.adapters.classical import Classical
+from tasks.adapters.inpainters import ReleasedLama
 from tasks.editors import Trained
 from tasks.protect import USUAL, Trial
 from tasks.regions import Regions
@@ -84,5 +85,71 @@ def smoke() -> ImageProtection:
         judge=Judge(expansion=4),
         quality=Quality(each=1),
         images=2,
-        block=1,
+        block=2,
+    )
+
+
+def digits() -> ImageProtection:
+    """Embedded photographs, no digits: 8 squares of 64 pixels, four ε, an inpainter that the run trains itself.
+
+    Cost: about 4 minutes of one core, half of that on two. The inpainter is trained for a minute and fills worse than
+    Telea's method, so that the night shows whether the machinery works, not how editors in use behave.
+    """
+    return ImageProtection(
+        preset="digits",
+        data=Photographs(size=64, training_size=48, tiles=4, crops=400),
+        inpainter=_small("lama_brief", 800),
+        others=CLASSICAL,
+        methods=(*_methods(strong=2), Trial(method=TrainingTime())),
+        implanting=_small("", 200).training,
+        transforms=TRANSFORMS,
+        regions=Regions(side=20, far_side=12),
+        quality=Quality(each=2),
+        images=8,
+    )
+
+
+def photos() -> ImageProtection:
+    """Your own photographs (set data.source=parquet:PATH or folder:PATH): seven inpainters, from resisting to not.
+
+    They differ in depth, share of Fourier channels, adversarial weight and length of training; each is trained by the
+    run. Cost: about 15 minutes of one core (estimated from the parts), of which the trainings are half.
+    """
+    usual = _small("usual", 800)
+    judged = dataclasses.replace(usual.training, adversarial=1.0, feature_matching=10.0, penalty_every=16)
+    return dataclasses.replace(
+        digits(),
+        preset="photos",
+        data=Photographs(source="parquet:photos", size=64, training_size=48, tiles=1, crops=8),
+        inpainter=usual,
+        variants=(
+            _small("shallow", 800, dataclasses.replace(SMALL, blocks=1)),
+            _small("deep", 800, dataclasses.replace(SMALL, blocks=6)),
+            _small("no_fourier", 800, dataclasses.replace(SMALL, global_share=0.0)),
+            _small("much_fourier", 800, dataclasses.replace(SMALL, global_share=0.75)),
+            _small("short", 200),
+            _small("long", 2400),
+            dataclasses.replace(usual, name="adversarial", training=judged),
+        ),
+        methods=_methods(strong=2),
+        implanting=None,
+    )
+
+
+def lama() -> ImageProtection:
+    """LaMa as it was released (set inpainter.path to big-lama's models/best.ckpt), on the embedded photographs.
+
+    256 pixels, 16 squares, all ε with both optimisers and a long search. Cost: not measured; a GPU is meant.
+    """
+    return dataclasses.replace(
+        digits(),
+        preset="lama",
+        data=Photographs(size=256, tiles=2),
+        inpainter=ReleasedLama(path="big-lama/models/best.ckpt"),
+        methods=_methods(faithful=SWEEP, strong=4),
+        implanting=None,
+        regions=Regions(side=80, far_side=48),
+        quality=Quality(),
+        images=16,
+        block=4,
     )

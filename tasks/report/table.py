@@ -33,6 +33,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _moved(summary))
     if "strategies" in summary:
         return Group(head, _strategies(summary["strategies"]))
+    if "methods" in summary:
+        return Group(head, _protected(summary["methods"]))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -110,6 +112,23 @@ def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
 
 
+PROTECTED = ("method", "n", "PSNR", "edit", "around", "elsewhere", "target", "protected", "hidden")
+
+
+def _protected(methods: Mapping[str, Any]) -> Table:
+    caption = "SSIM of fills made from the protected and the clean image; target: share of the distance; images in %"
+    table = Table(*PROTECTED, box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    for each in methods.items():
+        table.add_row(*map(Text, _method(*each)))
+    return table
+
+
+def _method(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    likeness = (f"{told[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far", "target_mse_ratio"))
+    shares = (percent(told[key]) for key in ("protected_share", "hidden_share"))
+    return (name, str(told["n"]), f"{told['psnr']:.1f}", *likeness, *shares)
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -126,6 +145,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "strategies" in summary:
         lines += ["", _line(*STRATEGIES), _line(*["---"] * len(STRATEGIES))]
         lines += [_line(*map(_plain, _strategy(*each))) for each in summary["strategies"].items()]
+    if "methods" in summary:
+        lines += ["", _line(*PROTECTED), _line(*["---"] * len(PROTECTED))]
+        lines += [_line(*map(_plain, _method(*each))) for each in summary["methods"].items()]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

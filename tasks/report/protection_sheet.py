@@ -1,0 +1,55 @@
+"""Protected images to look at, a row each: what they were, the noise, and what an editor makes of either."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from tasks.report.style import INK, styled
+
+Picture = Float[np.ndarray, "h w 3"]
+"""In [0, 1]."""
+HEADS = ("original", "region", "protected", "noise × 20", "edit of the original", "edit of the protected")
+ENLARGED = 20
+REGION = (0.85, 0.15, 0.1)
+"""The colour that a region is shown in."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A row. label: what stands on its left. note: below the edit of the protected image."""
+
+    label: str
+    original: Picture
+    mask: Float[np.ndarray, "h w"]
+    protected: Picture
+    edit_clean: Picture
+    edit: Picture
+    note: str
+
+
+@styled
+def sheet(rows: Sequence[Shown]) -> Figure:
+    tallest = max(row.original.shape[0] / row.original.shape[1] for row in rows)
+    figure = Figure(figsize=(9.2, 0.35 + len(rows) * (1.4 * tallest + 0.16)), layout="constrained")
+    places = figure.subplots(len(rows), len(HEADS), squeeze=False)
+    for axes, row in zip(places, rows, strict=True):
+        for place, picture in zip(axes, pictures(row), strict=True):
+            place.imshow(picture, interpolation="nearest")
+            place.set(xticks=[], yticks=[])
+            place.grid(visible=False)
+            place.spines[:].set_visible(False)
+        axes[0].set_ylabel(row.label, rotation=0, ha="right", va="center", fontsize=8)
+        axes[-1].set_xlabel(row.note, fontsize=8, labelpad=2, color=INK)
+    for place, head in zip(places[0], HEADS, strict=True):
+        place.set_title(head, fontsize=8, loc="center")
+    return figure
+
+
+def pictures(row: Shown) -> tuple[Picture, ...]:
+    noise = np.clip(0.5 + ENLARGED * (row.protected - row.original), 0, 1)
+    veil = 0.6 * row.mask[..., None]
+    region = (1 - veil) * row.original + veil * np.array(REGION)
+    return row.original, region, row.protected, noise, row.edit_clean, row.edit
