@@ -1,6 +1,7 @@
 """What the command `protect` does, in which order, and with which numbers."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,7 +102,7 @@ def protect(
             told = saved.told | {"output": target.name, "inpainter": plain(used.key), **settings}
             publish_json(target.with_suffix(".json"), told)
             figure = sheet([shown(saved)])
-            publish(target.with_suffix(".sheet.png"), lambda local, figure=figure: figure.savefig(local, format="png"))
+            publish(target.with_suffix(".sheet.png"), partial(figure.savefig, format="png"))
             found.append(told)
     return found
 

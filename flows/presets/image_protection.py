@@ -139,17 +139,17 @@ def photos() -> ImageProtection:
 def lama() -> ImageProtection:
     """LaMa as it was released (set inpainter.path to big-lama's models/best.ckpt), on the embedded photographs.
 
-    256 pixels, 16 squares, all ε with both optimisers and a long search. Cost: not measured; a GPU is meant.
+    192 pixels, 12 squares, all ε with both optimisers and a long search. Cost: not measured; a GPU is meant.
     """
     return dataclasses.replace(
         digits(),
         preset="lama",
-        data=Photographs(size=256, tiles=2),
+        data=Photographs(size=192, tiles=2),
         inpainter=ReleasedLama(path="big-lama/models/best.ckpt"),
         methods=_methods(faithful=SWEEP, strong=4),
         implanting=None,
-        regions=Regions(side=80, far_side=48),
+        regions=Regions(side=60, far_side=36),
         quality=Quality(),
-        images=16,
+        images=12,
         block=4,
     )
