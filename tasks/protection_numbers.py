@@ -87,10 +87,13 @@ def mean(values: np.ndarray) -> float:
 
 
 def curve(numbers: Mapping[str, Mapping[str, Any]], trials: Mapping[str, Trial], broken: float) -> dict[str, Any]:
-    """The strongest method at each ε, and the least ε from which on ssim_edit is at most `broken`; null: at none."""
+    """The strongest method at each ε, and the least ε at which ssim_edit is at most `broken`; null: at none.
+
+    Methods that took only some of the images are left out: they are not to be compared with the others.
+    """
     points: dict[float, dict[str, Any]] = {}
     for name, told in numbers.items():
-        if told["control"] is not None:
+        if told["control"] is not None and trials[name].images is None:
             point = {"method": name, **{key: told[key] for key in ("n", "epsilon", "ssim_edit", "target_mse_ratio")}}
             point["control_ssim_edit"] = told["control"]["ssim_edit"]
             point["effect_ratio"] = told["control"]["effect_ratio"]

@@ -112,7 +112,8 @@ def digits() -> ImageProtection:
 def photos() -> ImageProtection:
     """Your own photographs (set data.source=parquet:PATH or folder:PATH): eight inpainters, each trained by the run.
 
-    They differ in depth, share of Fourier channels, adversarial weight and length of training. Cost: about 15 minutes of one core (estimated from the parts), of which the trainings are half.
+    They differ in depth, share of Fourier channels, adversarial weight and length of training. Cost: about 15 minutes
+    of one core (estimated from the parts), of which the trainings are half.
     """
     usual = _small("usual", 800)
     judged = dataclasses.replace(usual.training, adversarial=1.0, feature_matching=10.0, penalty_every=16)
