@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.implant import IMPLANTED
 from tasks.report import image_protection_figures as figures
 from tasks.report.chapter import Plot
 from tasks.report.words import interval, number, percent
@@ -40,7 +41,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
     if rows := matrix(summary):
         caption = (
             "Images protected by sign steps at ε = 0.025 against the inpainter of a row, edited by that of a column: "
-            "how alike the fills are, 1 where the protection did nothing."
+            "how alike the fills are; 1: the protection did nothing. Last row: random noise, which changes edits too."
         )
         found.append(Plot(name="transfer", title="Other editors", caption=caption, figure=figures.transfer(rows)))
     if len(summary.get("vulnerability", {})) > 2:
@@ -54,8 +55,12 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
 
 
 def galleries(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """By image, the pictures of the methods of the table."""
-    shown = [each for each in details.get("gallery", []) if each["inpainter"] in (summary["subject"], "implanted")]
+    """By image, the pictures of the methods of the table, at the usual and at the largest ε."""
+    methods = summary.get("methods", {})
+    budgets = [told["epsilon"] for told in methods.values() if told["epsilon"] < 1]
+    kept = [name for name, told in methods.items() if "@" not in name or told["epsilon"] == max(budgets)]
+    mine = (summary.get("subject"), IMPLANTED)
+    shown = [each for each in details.get("gallery", []) if each["inpainter"] in mine and each["method"] in kept]
     samples = list(dict.fromkeys(each["sample"] for each in shown))[:PICTURED]
     return [[each for each in shown if each["sample"] == sample] for sample in samples]
 
@@ -64,11 +69,13 @@ def matrix(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """By inpainter that images were made against, how alike each editor's fills are."""
     if "methods" not in summary:
         return {}
-    crafted = {summary["subject"]: summary["methods"], **summary["variants"]}
+    crafted = {name: (name, methods.get("runtime_pgd")) for name, methods in summary["variants"].items()}
+    subject, methods = summary["subject"], summary["methods"]
+    crafted = {subject: (subject, methods.get("runtime_pgd"))} | crafted
+    crafted["random noise"] = (subject, methods.get("noise_control"))
     return {
-        name: {name: told["ssim_edit"]} | {editor: each["ssim_edit"] for editor, each in told["transfer"].items()}
-        for name, methods in crafted.items()
-        for told in [methods.get("runtime_pgd")]
+        row: {name: told["ssim_edit"]} | {editor: each["ssim_edit"] for editor, each in told["transfer"].items()}
+        for row, (name, told) in crafted.items()
         if told and told["transfer"]
     }
 

@@ -11,7 +11,7 @@ from tasks.report.style import INK, styled
 
 Picture = Float[np.ndarray, "h w 3"]
 """In [0, 1]."""
-HEADS = ("original", "region", "protected", "noise × 20", "edit of the original", "edit of the protected")
+HEADS = ("original", "region", "protected", "noise × 20", "original, edited", "protected, edited")
 ENLARGED = 20
 REGION = (0.85, 0.15, 0.1)
 """The colour that a region is shown in."""
@@ -33,7 +33,7 @@ class Shown:
 @styled
 def sheet(rows: Sequence[Shown]) -> Figure:
     tallest = max(row.original.shape[0] / row.original.shape[1] for row in rows)
-    figure = Figure(figsize=(9.2, 0.35 + len(rows) * (1.4 * tallest + 0.16)), layout="constrained")
+    figure = Figure(figsize=(9.2, 0.35 + len(rows) * (1.2 * tallest + 0.2)), layout="constrained")
     places = figure.subplots(len(rows), len(HEADS), squeeze=False)
     for axes, row in zip(places, rows, strict=True):
         for place, picture in zip(axes, pictures(row), strict=True):
