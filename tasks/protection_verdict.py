@@ -5,17 +5,16 @@ from typing import Any
 
 from tasks.report.words import number, percent
 
+LEARNT = 0.9
+"""Share of the distance to the target, with the trigger, above which a backdoor is said not to have been learnt."""
+
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """Whether the inpainter resists, beside noise of the same size, and whether it is one that fills well at all."""
     subject = summary["subject"]
     said = [resistance(subject, summary["vulnerability"][subject], summary["limits"]["broken"])]
     if implanted := summary["methods"].get("training_time"):
-        said.append(
-            f"Trained on with a visible trigger, it has {percent(implanted['target_mse_ratio'])} % of its distance to "
-            f"the target left where the trigger is, and {percent(implanted['protected_share'])} % of the images are "
-            "protected."
-        )
+        said.append(trained_on(implanted))
     fragile = [name for name, told in summary["vulnerability"].items() if told["broken_at"] is not None]
     if len(summary["vulnerability"]) > 1:
         names = f": {', '.join(fragile)}" if fragile else ""
@@ -37,6 +36,16 @@ def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
         f"{name} resists: at the largest ε tried, {number(last['epsilon'])}, the fill of a protected image and that of "
         f"the clean one are alike by SSIM {last['ssim_edit']:.3f}, under random noise {last['control_ssim_edit']:.3f}; "
         f"{broken:g} would be a fill that is spoilt."
+    )
+
+
+def trained_on(told: Mapping[str, Any]) -> str:
+    left = f"{percent(told['target_mse_ratio'])} % of the distance to the target is left where the trigger is"
+    if told["target_mse_ratio"] > LEARNT:
+        return f"The training-time backdoor was not learnt: {left}."
+    return (
+        f"The training-time backdoor was learnt: {left}, and {percent(told['protected_share'])} % of the images are "
+        "protected."
     )
 
 
