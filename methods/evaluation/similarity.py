@@ -38,6 +38,11 @@ def ssim(x: Images, y: Images) -> Float[Tensor, "n"]:
     return ssim_map(x, y).mean((1, 2, 3))
 
 
+def psnr(x: Images, y: Images) -> Float[Tensor, "n"]:
+    """Peak signal-to-noise ratio in decibels, −10·log₁₀ of the mean square, of images in [0, 1]; ∞ of equal ones."""
+    return -10 * ((x - y) ** 2).mean((1, 2, 3)).log10()
+
+
 def l2(x: Images, y: Images) -> Float[Tensor, "n"]:
     """Euclidean distance of each pair, in units of the full range of one pixel."""
     return torch.linalg.vector_norm((x - y).flatten(1), dim=1)

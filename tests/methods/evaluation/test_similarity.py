@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.evaluation.similarity import l2, masked_l1, masked_ssim, ssim, ssim_map
+from methods.evaluation.similarity import l2, masked_l1, masked_ssim, psnr, ssim, ssim_map
 
 
 def pictures(seed, shape=(2, 1, 9, 8)):
@@ -63,3 +63,9 @@ def test_masked_ssim_of_the_inner_windows_is_the_mean_of_the_map() -> None:
     masks = torch.zeros(1, 1, 15, 15)
     masks[..., 3:12, 3:12] = 1
     torch.testing.assert_close(masked_ssim(x, y, masks), ssim(x, y))
+
+
+def test_a_tenth_of_the_range_is_twenty_decibels():
+    x = torch.zeros(2, 3, 4, 4, dtype=torch.float64)
+    assert psnr(x, x + 0.1).tolist() == pytest.approx([20.0, 20.0])
+    assert psnr(x, x).tolist() == [float("inf")] * 2
