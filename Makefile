@@ -28,8 +28,8 @@ $(READY): pyproject.toml constraints.txt
 nightly: setup   ## tonight's run on this machine: preset digits, about ten minutes
 	@$(VENV)/bin/weightsmith nightly --home $(HOME_FOLDER)
 
-test: setup      ## all tests
-	@$(VENV)/bin/python -m pytest
+test: setup      ## all tests, side by side
+	@$(VENV)/bin/python -m pytest --numprocesses auto
 
 bench: setup     ## the benchmarks, into bench.json
 	@$(VENV)/bin/python -m tests.benches

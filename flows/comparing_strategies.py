@@ -6,9 +6,9 @@ from typing import Any
 from flows.cells import RESULTS, Relay
 from flows.configuration import ParameterDiffusion, Strategies
 from flows.measuring_strategies import measured
+from flows.strategies_elsewhere import Elsewhere, prepare
 from methods.progress import OnStep
 from storage.datasets import Splits
-from storage.files import Ref
 from storage.formats import publish_json, read_json
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool, Job, Pool
@@ -23,7 +23,8 @@ def compare_strategies(
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
     for strategy in study.strategies:
         Laboratory.check_plan(study.study_of(strategy).apparatus, splits)
-    (recipient,) = train(pool, study.apparatus, splits, [study.recipient], run)
+    layouts = [Laboratory.layout_for(study.study_of(each).apparatus, splits) for each in study.strategies]
+    elsewhere = prepare(study, layouts, pool, splits, run)
     openings: dict[str, ParameterDiffusion] = {}
     for each in map(study.study_of, study.strategies):
         openings.setdefault(run.key(opening(each.apparatus), each.strategy.buffers), each)
@@ -34,8 +35,8 @@ def compare_strategies(
         [
             Job(
                 work=compare_one,
-                arguments=(study, each, recipient, run),
-                target=run.product("strategies", ".json", each, splits.digest, recipient.sha256, study.alignment),
+                arguments=(study, each, elsewhere, run),
+                target=run.product("strategies", ".json", each, splits.digest, *_decided(study, elsewhere)),
                 label=each.strategy.kind,
             )
             for each in map(study.study_of, study.strategies)
@@ -48,7 +49,7 @@ def compare_one(
     laboratory: Laboratory,
     study: Strategies,
     own: ParameterDiffusion,
-    recipient: Ref,
+    elsewhere: Elsewhere,
     run: Run,
     *,
     target: str,
@@ -59,7 +60,14 @@ def compare_one(
     pool = InlinePool(own.apparatus, laboratory.splits, Relay(on_step))
     told: dict[str, Any] = {"strategy": own.strategy.kind}
     try:
-        told |= measured(study, own, pool, laboratory.splits, recipient, run)
+        told |= measured(study, own, pool, laboratory.splits, elsewhere, run)
     except RESULTS as error:
         told["error"] = str(error)
     publish_json(target, told | {"seconds": round(time.monotonic() - began, 3)})
+
+
+def _decided(study: Strategies, elsewhere: Elsewhere) -> list[Any]:
+    """What decides a strategy's numbers beside its own study: by content, not by where it lies."""
+    hosts = [host.base.sha256 for host in elsewhere.hosts.values()]
+    tuned = [ref.sha256 for ref in elsewhere.tuned.values()]
+    return [hosts, tuned, study.alignment, study.backdoor, study.defended]

@@ -15,7 +15,9 @@ from models import Network
 from storage.datasets import Data
 from tasks.align import Alignment
 from tasks.attempts import Attempt
+from tasks.backdoor_defences import Defended
 from tasks.defend import DISTILLED, FIRST, Defence
+from tasks.fine_tune import FineTuning
 from tasks.generators import GeneratorConfig
 from tasks.imported import Imported
 from tasks.laboratory import Apparatus
@@ -178,8 +180,10 @@ class Strategies(OverBase):
 
     base: what all have in common; `seeds` and `seed` take the place of its own. recipient: seed of the network that
     generated parameters are moved into, trained as `base.strategy` begins; it shares nothing with those of `seeds`.
-    alignment: how hidden units are matched before. backdoor: of the poisoned training sets of `weightsmith collect`,
-    and of the attack that transplants are measured under.
+    alignment: how hidden units are matched before. backdoor: of a second recipient, trained likewise, and of the
+    poisoned training sets of `weightsmith collect`. fine_tuning: what a transplant into the backdoored recipient is
+    compared with, of the same parameters, on as many clean images as alignment takes. defended: when either counts as
+    a defence.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -192,6 +196,8 @@ class Strategies(OverBase):
     recipient: Seed = 1000
     alignment: Alignment = Alignment()
     backdoor: BadNets = BadNets()
+    fine_tuning: FineTuning
+    defended: Defended = Defended()
     seeds: Annotated[tuple[Seed, ...], MinLen(1)] = (0,)
     seed: Seed = 0
 

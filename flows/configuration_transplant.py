@@ -3,29 +3,16 @@
 import dataclasses
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Interval, MinLen
+from annotated_types import Ge, MinLen
 
 from flows.configuration import OverBase, ParameterDiffusion, Seed
 from methods.backdoor.badnets import BadNets
 from methods.collection.strategy import Training
 from tasks.align import Alignment
+from tasks.backdoor_defences import Defended
 from tasks.fine_tune import FineTuning
 from tasks.held_out import HeldOut
 from tasks.mistakes import Mistakes
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Defended:
-    """When a transplant into the backdoored network counts as a defence.
-
-    keeps: share of the recipient's clean accuracy that must be left. lowers: by how much its attack success rate must
-    fall.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    keeps: Annotated[float, Interval(ge=0, le=1)] = 0.95
-    lowers: Annotated[float, Interval(ge=0, le=1)] = 0.1
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

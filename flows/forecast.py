@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from flows.selecting import Group, Plan
 from storage.manifest import part_file
 from storage.places import exists
-from tasks.estimate import seconds_of
+from tasks.estimate import Timed, seconds_of
 from tasks.grid import Unit, laboratory_of
 from tasks.run import Run
 
@@ -33,15 +33,16 @@ class Line:
 
 def forecast(planned: Plan, run: Run) -> Iterator[Line]:
     trained: set[str] = set()
+    timed: Timed = {}
     for group in planned.groups:
         kinds: dict[tuple[str, str, bool], list[Unit]] = {}
         for unit in group.units:
             kinds.setdefault((unit.kind, unit.apparatus.data.source, unit.poison is not None), []).append(unit)
         for units in kinds.values():
-            yield _line(group, units, trained, run)
+            yield _line(group, units, trained, timed, run)
 
 
-def _line(group: Group, units: list[Unit], trained: set[str], run: Run) -> Line:
+def _line(group: Group, units: list[Unit], trained: set[str], timed: Timed, run: Run) -> Line:
     first = units[0]
     left = [unit for unit in units if not exists(part_file(group.folder, unit.part))]
     files = {unit.network_file(run) for unit in left} - trained
@@ -49,7 +50,7 @@ def _line(group: Group, units: list[Unit], trained: set[str], run: Run) -> Line:
     networks = sum(not exists(file) for file in files)
     seconds = 0.0
     if left:
-        opened, rest = seconds_of(laboratory_of(first.apparatus, run.home, first.digest))
+        opened, rest = seconds_of(laboratory_of(first.apparatus, run.home, first.digest), timed)
         seconds = networks * opened + len(left) * rest
     rows = sum(unit.apparatus.strategy.planned for unit in units)
     return Line(

@@ -96,7 +96,7 @@ def transplant_and_compare(
         matchings=matchings,
         mistakes=wrong,
     )
-    summary, details = summarise_transplants(products, splits, study.defended.keeps, study.defended.lowers, study.seed)
+    summary, details = summarise_transplants(products, splits, study.defended, study.seed)
     if study.held_out is not None:
         unseen, facts = generate_for_unseen(study.held_out, base, study.alignment, pool, splits, run)
         verdict = f"{summary['verdict']} {facts['verdict']}"

@@ -64,8 +64,8 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
         options = stack.enter_context(_private(home)) if address == "local" else _existing(address)
         try:
             ray.init(address=address, **quiet, **options)
-        except (ConnectionError, RuntimeError, OSError, ValueError, TimeoutError) as error:
-            raise _unreachable(address, error) from error
+        except Exception as error:  # Ray raises nothing narrower where its processes take more than 30 s to start
+            raise (_unstarted(error) if address == "local" else _unreachable(address, error)) from error
         stack.callback(ray.shutdown)
         yield ray.cluster_resources()
 
@@ -101,6 +101,13 @@ def _existing(address: str) -> dict[str, Any]:
         except OSError as error:
             raise _unreachable(address, error) from error
     return {}
+
+
+def _unstarted(error: Exception) -> ClusterError:
+    return ClusterError(
+        problem=f"Ray could not be started on this machine: {error}",
+        remedy="if the machine is busy, run the command again later: what was committed is found again",
+    )
 
 
 def _unreachable(address: str, error: Exception) -> ClusterError:

@@ -1,8 +1,12 @@
 """What a collection will take, from a few steps of each of its phases timed on this machine."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from typing import Any
+
+import torch
 
 from methods.collection.loop import Record
 from methods.collection.phase import Phase
@@ -12,6 +16,8 @@ from tasks.laboratory import Laboratory
 
 STEPS = 3
 """Steps of an epoch that is timed."""
+Timed = dict[Any, tuple[float, float]]
+"""By what decides it: seconds for the frozen part of a network on all images, and for one epoch of the rest."""
 
 
 def epochs_of(strategy: CollectionStrategy) -> Iterator[tuple[Phase, float]]:
@@ -28,14 +34,18 @@ def epochs_of(strategy: CollectionStrategy) -> Iterator[tuple[Phase, float]]:
         yield cycles[0], strategy.planned * (1 + 1 / cycles[0].linger)
 
 
-def seconds_of(laboratory: Laboratory) -> tuple[float, float]:
-    """Of one worker: for the network that the strategy begins from, and for one collection from it.
+def seconds_of(laboratory: Laboratory, timed: Timed) -> tuple[float, float]:
+    """Of one worker with one thread: for the network that the strategy begins from, and for one collection from it.
 
-    Looking at accuracies is left out.
+    Looking at accuracies is left out. timed: what strategies before had timed; grows.
     """
-    opened, rest = 0.0, 0.0
-    for phase, epochs in epochs_of(laboratory.apparatus.strategy):
-        fixed, each = _phase_seconds(laboratory, _bare(phase))
+    opened, rest, apparatus = 0.0, 0.0, laboratory.apparatus
+    for phase, epochs in epochs_of(apparatus.strategy):
+        bare = _bare(phase)
+        decided = (apparatus.data, apparatus.network, laboratory.layout.buffers, bare)
+        if decided not in timed:
+            timed[decided] = _phase_seconds(laboratory, bare)
+        fixed, each = timed[decided]
         if phase.opens:
             opened += fixed * phase.views + each * epochs
         else:
@@ -44,11 +54,11 @@ def seconds_of(laboratory: Laboratory) -> tuple[float, float]:
 
 
 def _bare(phase: Phase) -> Phase:
-    """Without rows and goals; with the middle one of its batch sizes."""
+    """One epoch of it without rows and goals, with the middle one of its batch sizes: what decides an epoch's cost."""
     sizes = sorted(phase.batch_sizes) or [phase.training.batch_size]
     size = sizes[len(sizes) // 2]
     # so small a step changes nothing, and a fresh network cannot diverge
-    training = dataclasses.replace(phase.training, batch_size=size, schedule="constant", learning_rate=1e-9)
+    training = dataclasses.replace(phase.training, batch_size=size, schedule="constant", learning_rate=1e-9, epochs=1)
     return Phase(train=phase.train, training=training)
 
 
@@ -66,7 +76,19 @@ def _timed(laboratory: Laboratory, phase: Phase, images: Split, epochs: int) -> 
     """Seconds of so many short epochs; the network is a new one, whose values do not matter."""
     phase = dataclasses.replace(phase, training=dataclasses.replace(phase.training, epochs=epochs))
     network, layout = laboratory.network(0), laboratory.layout
-    began = time.perf_counter()
-    for _ in laboratory.carry_out(phase, network, layout, 0, Record(), lambda *_: None, images=images):
-        pass
-    return time.perf_counter() - began
+    with _one_thread():
+        began = time.perf_counter()
+        for _ in laboratory.carry_out(phase, network, layout, 0, Record(), lambda *_: None, images=images):
+            pass
+        return time.perf_counter() - began
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """As workers that share a machine; more threads would wait for each other in the small steps that are timed."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -9,6 +9,7 @@ from methods.evaluation.distribution import difference, distribution
 from storage.datasets import Splits
 from storage.formats import read_json, read_tensors
 from tasks.align import ALIGNED, AS_IS, KINDS, matched_correlation
+from tasks.backdoor_defences import Defended, defences
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
@@ -23,9 +24,9 @@ SMALL = 1e-9
 
 @stage
 def summarise_transplants(
-    products: Transplanted, splits: Splits, keeps: float, lowers: float, seed: int
+    products: Transplanted, splits: Splits, defended: Defended, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """keeps, lowers: when a transplant is a defence: share of clean accuracy left, and by how much ASR falls."""
+    """Everything but `held_out`, which is another stage's."""
     hosts = {name: _host(products.rows(name, GENERATED)) for name in RECIPIENTS}
     moved = {
         name: {source: _kinds(products, name, source, hosts[name], seed) for source in (COLLECTED, GENERATED)}
@@ -38,7 +39,7 @@ def summarise_transplants(
         "transplants": moved,
         "causes": causes(products, seed),
         "fine_tuning": tuned,
-        "defences": defences(candidates | {FINE_TUNED: tuned}, hosts[BADNETS], keeps, lowers),
+        "defences": defences(candidates | {FINE_TUNED: tuned}, hosts[BADNETS], defended),
         "alignment_seconds": _seconds(products),
         "held_out": None,
         "data": data_facts(splits),
@@ -105,25 +106,6 @@ def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
         for name, values in found.items()
     }
     return {NONE: distribution(usual, seed=seed)} | mistaken
-
-
-def defences(
-    candidates: Mapping[str, Mapping[str, Any]], recipient: Mapping[str, float], keeps: float, lowers: float
-) -> list[dict[str, Any]]:
-    """What was done to the backdoored network, defences first, of these the one with the lowest ASR first."""
-    told = [
-        {
-            "name": name,
-            "n": numbers["n"],
-            "clean_accuracy": numbers["mean"],
-            "asr": numbers["asr_mean"],
-            "robust_accuracy": numbers["robust_accuracy_mean"],
-            "defence": numbers["mean"] >= keeps * recipient["clean_accuracy"]
-            and recipient["asr"] - numbers["asr_mean"] >= lowers,
-        }
-        for name, numbers in candidates.items()
-    ]
-    return sorted(told, key=lambda each: (not each["defence"], each["asr"]))
 
 
 def _seconds(products: Transplanted) -> dict[str, float]:

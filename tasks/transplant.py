@@ -102,21 +102,22 @@ def transplant_one(
     verify_ref(graft.rows)
     layout, total = graft.layout, graft.count()
     orders = torch.stack([row_order(layout, laboratory.groups, permutations_of(matching, kind)) for kind in kinds])
+    distinct, of_kind = torch.unique(orders, dim=0, return_inverse=True)  # in the donor itself all are one
     donor, recipient = (laboratory.network(each.seed, each.base) for each in graft.pair)
     test = part(laboratory.test, samples)
     images, labels = triggered(test, backdoor)
     images = torch.cat([test.images, images])
     untouched = laboratory.predictions(recipient, layout, own_row(layout, recipient), images)
     own, own_attacked = untouched.split([len(samples), len(labels)], 1)
-    step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // len(kinds))
+    step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // len(distinct))
     found = []
     for start in range(0, total, step):
         stop = min(start + step, total)
         rows = stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected)
         at_home = laboratory.predictions(donor, layout, rows, test.images)
-        # all kinds at once: they share the recipient's prefix
-        moved = rows[:, orders].movedim(1, 0).flatten(0, 1)
-        predicted = laboratory.predictions(recipient, layout, moved, images).unflatten(0, (len(kinds), -1))
+        # all orders at once: they share the recipient's prefix
+        moved = rows[:, distinct].movedim(1, 0).flatten(0, 1)
+        predicted = laboratory.predictions(recipient, layout, moved, images).unflatten(0, (len(distinct), -1))[of_kind]
         clean, attacked = predicted.split([len(samples), len(labels)], -1)
         found.append(
             torch.stack(

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from flows.configuration import ParameterDiffusion, Strategies
 from flows.presets import parameter_diffusion as bases
+from flows.presets import transplant as transplants
 from methods.collection.phase import Training
 from methods.collection.retraining import RetrainConv, RetrainConvBn, RetrainFirst
 from methods.collection.shrinking import FourBn, Shrink, ShrinkConv, ShrinkReordered
@@ -15,6 +16,7 @@ from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.autoencoder import Conv1dAutoencoder
 from models.denoiser import Conv1dUnet
 from tasks.align import Alignment
+from tasks.fine_tune import FineTuning
 from tasks.generators import LatentDdpm
 
 HEAD = ("linear.*",)
@@ -98,6 +100,7 @@ def smoke() -> Strategies:
             views=1,
         ),
         alignment=Alignment(images=100),
+        fine_tuning=FineTuning(training=brief, models=2, views=1),
     )
 
 
@@ -124,6 +127,7 @@ def digits() -> Strategies:
             seeds=12,
             views=4,
         ),
+        fine_tuning=transplants.digits().fine_tuning,
     )
 
 
@@ -146,6 +150,7 @@ def cifar10_small() -> Strategies:
             seeds=30,
             views=4,
         ),
+        fine_tuning=transplants.cifar10_small().fine_tuning,
     )
 
 
@@ -170,4 +175,5 @@ def note() -> Strategies:
             WholeRun(),
             ManySeeds(),
         ),
+        fine_tuning=transplants.note().fine_tuning,
     )

@@ -68,9 +68,9 @@ def held_out() -> Transplant:
 def cifar10_small() -> Transplant:
     """Any CIFAR-10 as Parquet (set base.data.source=parquet:PATH), width 16, donors of `parameter_diffusion`'s preset.
 
-    Measured on 2,000 test images. Cost: not measured as a whole: half of the base's, two trainings, some minutes more.
-    Reached with 20 collected rows in the independent network of another seed, 1,000 test images: 12.3 % as they are,
-    80.6 % aligned by activations, 79.5 % by weights; the recipient alone 81.5 %.
+    Measured on 2,000 test images. Cost: 49 minutes on two cores beside other work. Reaches with 200 generated rows:
+    95.6 % of the backdoored recipient's accuracy once aligned by activations, its ASR down from 93.9 to 11.9 %; 98.3 %
+    of the independent one's; 10 to 15 % as they are.
     """
     return Transplant(
         preset="cifar10_small",

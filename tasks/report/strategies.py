@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tasks.report.chapter import Plot
 from tasks.report.style import BLUE, GREEN, INK, ORANGE, styled
-from tasks.report.words import interval, meaning, percent
+from tasks.report.words import interval, meaning, percent, phrase
 
 GROUPS = {"original": ("collected", BLUE, "o"), "generated": ("generated", ORANGE, "s")}
 GROUPS |= {"transplanted": ("generated, in another network", GREEN, "D")}
@@ -53,7 +53,29 @@ def _figure(told: Mapping[str, Mapping[str, Any]]) -> Figure:
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
     rows = [_row(name, numbers) for name, numbers in summary.get("strategies", {}).items()]
     failed = {name: each["error"] for name, each in summary.get("failed_strategies", {}).items()}
-    return {"rows": rows, "failed": failed}
+    moved = {name: each for name, each in summary.get("strategies", {}).items() if "backdoor" in each}
+    return {
+        "rows": rows,
+        "failed": failed,
+        "elsewhere": [_elsewhere(name, numbers) for name, numbers in moved.items()],
+        "host": _host(next(iter(moved.values()))["backdoor"]["recipient"]) if moved else "",
+    }
+
+
+def _elsewhere(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    done = {each["name"]: each for each in numbers["backdoor"]["defences"]}
+    clean = ("transplanted", "transplanted_as_is", "collected_transplanted")
+    return {
+        "name": name,
+        "clean": [numbers[key]["mean"] for key in clean],
+        "backdoored": [done[key] for key in ("generated aligned", "collected aligned", "fine_tuned")],
+        "defences": [phrase(name).lower() for name, each in done.items() if each["defence"]],
+    }
+
+
+def _host(recipient: Mapping[str, float]) -> str:
+    clean, asr = percent(recipient["clean_accuracy"]), percent(recipient["asr"])
+    return f"The backdoored network as it is: clean {clean}, ASR {asr}."
 
 
 def _row(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +91,5 @@ def _row(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         "std": percent(numbers["original"]["std"]),
         "mean": percent(numbers["baselines"]["mean"]["mean"]),
         "gaussian": percent(numbers["baselines"]["gaussian"]["mean"]),
-        "as_is": percent(numbers["transplanted_as_is"]["mean"]),
-        "collected": percent(numbers["collected_transplanted"]["mean"]),
         "seconds": numbers["seconds"],
     }

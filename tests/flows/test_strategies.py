@@ -80,13 +80,29 @@ def test_numbers_are_those_of_the_models(ran) -> None:
     assert told["many_seeds"]["diversity"] > 1 > told["last_phase"]["diversity"] > 0
 
 
+def test_what_becomes_of_the_backdoor(ran) -> None:
+    told = ran[1]["strategies"]
+    hosts = [each["backdoor"]["recipient"] for each in told.values()]
+    assert hosts[0] == hosts[1] == hosts[2]
+    orders = {f"{source} {order}" for source in ("generated", "collected") for order in ("as_is", "aligned")}
+    for each in told.values():
+        done = {one["name"]: one for one in each["backdoor"]["defences"]}
+        assert set(done) == orders | {"fine_tuned"}
+        assert done["generated aligned"]["n"] == 4
+        assert done["collected as_is"]["n"] == each["rows"]
+        for one in done.values():
+            kept = one["clean_accuracy"] >= 0.95 * hosts[0]["clean_accuracy"]
+            assert one["defence"] == (kept and hosts[0]["asr"] - one["asr"] >= 0.1)
+
+
 def test_a_second_run_computes_nothing_and_says_the_same(ran) -> None:
     home, summary, _ = ran
     made = {path: path.stat().st_mtime_ns for path in (home / "store").rglob("*") if path.is_file()}
     assert run(study(), home)[0] == summary
     assert {path: path.stat().st_mtime_ns for path in (home / "store").rglob("*") if path.is_file()} == made
-    # equal openings, but for the two epochs of many_seeds; and one recipient
-    assert len(list((home / "store" / "base").iterdir())) == 3
+    # equal openings, but for the two epochs of many_seeds; and two recipients
+    assert len(list((home / "store" / "base").iterdir())) == 4
+    assert len(list((home / "store" / "fine_tuned").iterdir())) == 1  # all keep the same layers
 
 
 def test_it_is_drawn_and_told(ran, run_files, tmp_path: Path) -> None:

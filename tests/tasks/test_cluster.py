@@ -63,6 +63,20 @@ def test_an_address_where_nobody_answers(address: str, tmp_path: Path, monkeypat
     assert not (tmp_path / "home").exists()
 
 
+def test_a_ray_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that is too busy: Ray gives up with a bare exception, and nothing of it stays below the home."""
+
+    def init(**options):
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr("ray.init", init)
+    with pytest.raises(ClusterError) as raised, connected(tmp_path):
+        pass
+    assert "timed out during startup" in raised.value.problem
+    assert "run the command again" in raised.value.remedy
+    assert list((tmp_path / "ray").iterdir()) == []
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

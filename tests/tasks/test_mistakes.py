@@ -9,12 +9,12 @@ from methods.collection.strategy import LastPhase, Training
 from models import CifarResNet
 from storage.formats import publish_tensors, read_tensors
 from tasks.align import Weights
+from tasks.backdoor_defences import Defended, defences
 from tasks.fine_tune import FineTuning, fine_tune
 from tasks.laboratory import Laboratory
 from tasks.mistakes import Mistakes, drift, normalise, scrambled
 from tasks.pool import InlinePool
 from tasks.run import Run
-from tasks.summarise_transplants import defences
 
 TRAINING = Training(epochs=1, batch_size=4)
 STRATEGY = LastPhase(keep=("layer4.1.bn2.*", "linear.*"), first=TRAINING, then=TRAINING, rows=1)
@@ -81,7 +81,7 @@ def test_a_defence_keeps_the_accuracy_and_lowers_the_attack():
 
     recipient = {"clean_accuracy": 0.9, "asr": 1.0}
     tried = {"weak": told(0.9, 0.95), "good": told(0.89, 0.5), "best": told(0.86, 0.2), "ruin": told(0.1, 0.0)}
-    ranked = defences(tried, recipient, keeps=0.95, lowers=0.1)
+    ranked = defences(tried, recipient, Defended(keeps=0.95, lowers=0.1))
     assert [(each["name"], each["defence"]) for each in ranked] == [
         ("best", True),
         ("good", True),

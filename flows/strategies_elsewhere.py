@@ -1,0 +1,129 @@
+"""What one strategy's rows are worth in networks that they were not collected from: a clean one, and a backdoored."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flows.configuration import ParameterDiffusion, Strategies
+from methods.evaluation.distribution import distribution
+from methods.layout import Layout
+from storage.datasets import Splits
+from storage.files import Ref
+from storage.formats import read_json
+from storage.snapshot_set import SnapshotSet
+from tasks.align import ALIGNED, AS_IS, Weights, align, matched_correlation
+from tasks.backdoor_defences import defences
+from tasks.fine_tune import fine_tune
+from tasks.pool import Pool
+from tasks.recipients import BADNETS, INDEPENDENT
+from tasks.run import Run
+from tasks.sample import Samples
+from tasks.subjects import COLLECTED, GENERATED
+from tasks.train import train
+from tasks.transplant import ALONE, Graft, read_transplant, transplant
+from tasks.transplanted import FINE_TUNED
+
+TRIED = (AS_IS, ALIGNED)
+Found = dict[tuple[str, str, str], list[Mapping[str, np.ndarray]]]
+"""By recipient, what the rows are, and the order of hidden units: per donor, what `read_transplant` tells of them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """hosts: by name, the networks that rows are moved into. tuned: per layout, the backdoored one with its parameters
+    fine-tuned on clean images, for `read_transplant`."""
+
+    hosts: Mapping[str, Weights]
+    tuned: Mapping[Layout, Ref]
+
+
+def prepare(study: Strategies, layouts: Sequence[Layout], pool: Pool, splits: Splits, run: Run) -> Elsewhere:
+    """The recipients, trained alike but for the poison, and fine-tuning, which transplants are compared with."""
+    hosts = {
+        name: Weights(
+            seed=study.recipient,
+            base=train(pool, study.apparatus, splits, [study.recipient], run, poison=poison)[0],
+        )
+        for name, poison in {INDEPENDENT: None, BADNETS: study.backdoor}.items()
+    }
+    backdoored, tuned = hosts[BADNETS], {}
+    for layout in dict.fromkeys(layouts):
+        rows = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        graft = Graft(
+            name=FINE_TUNED, rows=rows, collected=False, layout=layout, donor=backdoored, recipient=backdoored
+        )
+        matchings = align(pool, [graft.pair], layout, study.alignment, splits, run)
+        (tuned[layout],) = transplant(pool, [graft], matchings, study.backdoor, splits, run, kinds=(AS_IS,))
+    return Elsewhere(hosts=hosts, tuned=tuned)
+
+
+def moved(
+    study: Strategies,
+    own: ParameterDiffusion,
+    pool: Pool,
+    splits: Splits,
+    snapshots: Ref,
+    bases: Sequence[Ref],
+    elsewhere: Elsewhere,
+    sampled: Samples,
+    run: Run,
+) -> dict[str, Any]:
+    """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one."""
+    layout, kind = SnapshotSet.open(snapshots).layout, own.generator.kind
+    grafts = {
+        (host, source, seed): Graft(
+            name=f"{source} {seed} into {host}",
+            rows=rows,
+            collected=source == COLLECTED,
+            layout=layout,
+            donor=Weights(seed=seed, base=base),
+            recipient=recipient,
+        )
+        for host, recipient in elsewhere.hosts.items()
+        for seed, base in zip(own.seeds, bases, strict=True)
+        for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled[seed, kind]))
+    }
+    matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
+    files = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, kinds=TRIED)
+    found: Found = {}
+    for (host, source, _), ref in zip(grafts, files, strict=True):
+        for order, numbers in read_transplant(ref).items():
+            found.setdefault((host, source, order), []).append(numbers)
+    clean = [matchings[graft.pair] for (host, _, _), graft in grafts.items() if host == INDEPENDENT]
+    correlations = [matched_correlation(read_json(ref.path), ALIGNED) for ref in clean]
+    seen = [value for value in correlations if value is not None]
+
+    def accuracies(source: str, order: str) -> dict[str, Any]:
+        return distribution(_all(found[INDEPENDENT, source, order], "accuracy"), seed=run.seed)
+
+    return {
+        "transplanted": accuracies(GENERATED, ALIGNED),
+        "transplanted_as_is": accuracies(GENERATED, AS_IS),
+        "collected_transplanted": accuracies(COLLECTED, ALIGNED),
+        "matched_correlation": float(np.mean(seen)) if seen else None,
+        "backdoor": _backdoor(study, found, read_transplant(elsewhere.tuned[layout])[AS_IS], run.seed),
+    }
+
+
+def _backdoor(study: Strategies, found: Found, tuned: Mapping[str, np.ndarray], seed: int) -> dict[str, Any]:
+    """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
+    names = {"accuracy": "clean_accuracy", "asr": "asr", "robust_accuracy": "robust_accuracy"}
+    alone = found[BADNETS, GENERATED, ALONE]
+    recipient = {told: float(_all(alone, name).mean()) for name, told in names.items()}
+    candidates = {
+        f"{source} {order}": _told(found[BADNETS, source, order], seed)
+        for source in (GENERATED, COLLECTED)
+        for order in TRIED
+    } | {FINE_TUNED: _told([tuned], seed)}
+    return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}
+
+
+def _told(rows: Sequence[Mapping[str, np.ndarray]], seed: int) -> dict[str, Any]:
+    means = {f"{name}_mean": float(_all(rows, name).mean()) for name in ("asr", "robust_accuracy")}
+    return distribution(_all(rows, "accuracy"), seed=seed) | means
+
+
+def _all(rows: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
+    return np.concatenate([np.atleast_1d(each[name]) for each in rows])
