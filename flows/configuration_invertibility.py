@@ -15,6 +15,7 @@ from methods.invertibility.shifts import Binary, Textured
 from models import InvertibleNetwork
 from storage.datasets import Data
 from tasks.attempts import Attempt
+from tasks.invertible import CE, CONTROL, ICE, Loss
 from tasks.laboratory import Apparatus
 from tasks.metamers import Exhibition
 from tasks.resources import Resources
@@ -24,11 +25,11 @@ from tasks.witness import Witness
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Invertibility:
-    """Invertible classifiers trained by cross-entropy and by independence cross-entropy, from equal initial values.
+    """Invertible classifiers trained by cross-entropy, by independence cross-entropy, and by a control between them.
 
-    seeds: one pair of networks each. witness: the independent classifier that says what a metamer looks like.
-    binary, textured: marks of the class, each a training of both losses; shift_epochs: of these, if not the losses'.
-    images: of the test split, attacked on both networks, in blocks of `block`; budgets: how far counts.
+    seeds: one network of each loss, from equal initial values. witness: the independent classifier that says what a
+    metamer looks like. binary, textured: marks of the class, each a training of all losses; shift_epochs: of these, if
+    not the losses'. images: of the test split, attacked on all networks, in blocks of `block`; budgets: how far counts.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -63,6 +64,12 @@ class Invertibility:
                 f"{list(self.ice.adversary)}",
                 remedy="read with at least as many units as the network was trained to hide from",
             )
+
+    @property
+    def losses(self) -> dict[str, Loss]:
+        """By name, the slowest first. The control is iCE without what hides the class: cross-entropy and likelihood."""
+        control = dataclasses.replace(self.ice, nuisance_weight=0.0, neighbours=None)
+        return {ICE: self.ice, CONTROL: control, CE: self.ce}
 
     @property
     def shifts(self) -> tuple[Binary, Textured]:

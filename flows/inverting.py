@@ -51,22 +51,24 @@ def train_and_invert(
 
 def trainings(study: Invertibility) -> tuple[list[Training], list[Training]]:
     """On the images as they are, and on marked ones; the slower loss first, so that no worker ends with it alone."""
-    losses: tuple[Loss, ...] = (study.ice, study.ce)
+    seeds = list(enumerate(study.seeds))
     plain = [
-        Training(loss=loss, seed=seed, member=member) for loss in losses for member, seed in enumerate(study.seeds)
+        Training(name=name, loss=loss, seed=seed, member=member)
+        for name, loss in study.losses.items()
+        for member, seed in seeds
     ]
-    if study.shift_epochs is not None:
-        losses = tuple(shortened(loss, study.shift_epochs) for loss in losses)
     marked = [
-        Training(loss=loss, seed=seed, member=member, mark=mark)
-        for loss in losses
+        Training(name=name, loss=shortened(loss, study.shift_epochs), seed=seed, member=member, mark=mark)
+        for name, loss in study.losses.items()
         for mark in study.shifts
-        for member, seed in enumerate(study.seeds)
+        for member, seed in seeds
     ]
     return plain, marked
 
 
-def shortened(loss: Loss, epochs: int) -> Loss:
+def shortened(loss: Loss, epochs: int | None) -> Loss:
+    if epochs is None:
+        return loss
     return dataclasses.replace(loss, schedule=dataclasses.replace(loss.schedule, epochs=epochs))
 
 

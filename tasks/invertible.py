@@ -18,12 +18,16 @@ from tasks.subjects import Subject
 
 Loss = CrossEntropy | IndependenceCrossEntropy
 Mark = Binary | Textured
+CE, ICE, CONTROL = "ce", "ice", "ce_likelihood"
+"""What networks are called, by their loss."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """member: the how many-th of the study's seeds. mark: of the class, in all training images; None: as they are."""
+    """name: of the loss. member: the how many-th of the study's seeds. mark: of the class, in all training images; None:
+    as they are."""
 
+    name: str
     loss: Loss
     seed: int
     member: int
@@ -31,7 +35,7 @@ class Training:
 
     @property
     def label(self) -> str:
-        return f"{self.loss.kind} seed {self.seed}" + (f" {self.mark.kind}" if self.mark else "")
+        return f"{self.name} seed {self.seed}" + (f" {self.mark.kind}" if self.mark else "")
 
 
 @stage
@@ -50,7 +54,7 @@ def train_invertible(
     ]
     refs = pool.carry_out("train", jobs)
     return [
-        Subject(name=each.loss.kind, member=each.member, seed=each.seed, base=ref)
+        Subject(name=each.name, member=each.member, seed=each.seed, base=ref)
         for each, ref in zip(trainings, refs, strict=True)
     ]
 

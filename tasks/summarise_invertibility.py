@@ -13,13 +13,13 @@ from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import read_json
 from storage.metamer_rows import read_metamer_rows
-from tasks.invertible import Mark
+from tasks.invertible import CE, CONTROL, ICE, Mark
 from tasks.robust import Budgets, attacked_models
 from tasks.stage import stage
 from tasks.subjects import Subject
 from tasks.summarise import data_facts, told_by
 
-LOSSES = ("ce", "ice")
+LOSSES = (CE, CONTROL, ICE)
 LARGEST = ("logit_error", "inverse_error", "float32", "float64")
 """Errors of arithmetic, of which the worst over the seeds counts; of all else the mean."""
 Table = Mapping[str, np.ndarray]
@@ -145,7 +145,7 @@ def _spread(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def verdict(losses: Mapping[str, Mapping[str, Any]]) -> str:
     """What the nuisance tells, what it costs to hide it, and what becomes of metamers and shifts."""
-    ce, ice = (losses[name] for name in LOSSES)
+    ce, ice = losses[CE], losses[ICE]
     text = (
         f"Independence cross-entropy raises the nuisance error from {_percent(ce['nuisance_error'])} to "
         f"{_percent(ice['nuisance_error'])}, at a test error of {_percent(ice['test_error'])} against "

@@ -70,7 +70,7 @@ def digits() -> Invertibility:
             network=ConvNet(), training=Training(epochs=20, learning_rate=0.1, batch_size=64, schedule="one_cycle")
         ),
         readout=Readout(epochs=100, patience=10),
-        shift_epochs=15,
+        shift_epochs=12,
         attacks=_attempts(budgets, searches=3, steps=20),
         budgets=budgets,
         images=100,

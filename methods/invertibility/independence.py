@@ -91,19 +91,26 @@ class IndependenceCrossEntropy:
             x = dequantise(x, draw, noise=self.noise)
             z, log_det = network.encode(x)
             nuisance = z[:, network.classes :]
-            adversary.learn(nuisance, y, steps=self.adversary_steps)
             dense = z if self.likelihood_over == "all" else nuisance
             bits = bits_per_dimension(both.get_submodule("prior")(dense), log_det, z.shape[1]).mean()
-            hidden = adversary.penalty(nuisance, y, variant=self.variant, margin=self.margin, draw=draw)
             return (
                 cross_entropy(z[:, : network.classes], y)
-                + self.nuisance_weight * hidden
+                + self._read(adversary, nuisance, y, draw)
                 + self._told(nuisance, y, network.classes)
                 + self.likelihood_weight * bits
                 + unstable(self.stability, network, x, draw)
             )
 
         return loss
+
+    def _read(
+        self, adversary: Adversary, nuisance: Float[Tensor, "n d"], labels: Labels, draw: torch.Generator
+    ) -> Float[Tensor, ""] | float:
+        if not self.nuisance_weight:
+            return 0.0
+        adversary.learn(nuisance, labels, steps=self.adversary_steps)
+        hidden = adversary.penalty(nuisance, labels, variant=self.variant, margin=self.margin, draw=draw)
+        return self.nuisance_weight * hidden
 
     def _told(self, nuisance: Float[Tensor, "n d"], labels: Labels, classes: int) -> Float[Tensor, ""] | float:
         if self.neighbours is None:

@@ -7,20 +7,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.report.invertibility_rows import NAMES
+from tasks.invertible import CE, CONTROL, ICE
+from tasks.report.invertibility_rows import NAMES, SHORT
 from tasks.report.robustness_figures import pixels
-from tasks.report.style import BLUE, GREY, INK, ORANGE, styled
+from tasks.report.style import BLUE, GREY, INK, ORANGE, SKY, styled
 
-COLOURS = {"ce": BLUE, "ice": ORANGE}
+COLOURS = {CE: BLUE, CONTROL: SKY, ICE: ORANGE}
 ALARM = "#B00020"
 
 
 @styled
 def gallery(shown: Mapping[str, Any]) -> Figure:
     """A column per pair: logits from, nuisance from, and each loss's metamer."""
-    models = list(dict.fromkeys(each["model"] for each in shown["metamers"]))
+    found = {each["model"] for each in shown["metamers"]}
+    models = [name for name in NAMES if name in found]
     first = [each for each in shown["metamers"] if each["model"] == models[0]]
-    heads = ["logits from", "nuisance from", *(f"metamer,\n{NAMES[name].replace(' ', chr(10), 1)}" for name in models)]
+    heads = ["logits from", "nuisance from", *(f"metamer, {SHORT[name]}" for name in models)]
     figure = Figure(figsize=(1.1 + 0.62 * len(first), 0.95 * len(heads)), layout="constrained")
     places = figure.subplots(len(heads), len(first), squeeze=False)
     for axes, head in zip(places[:, 0], heads, strict=True):
@@ -40,7 +42,8 @@ def gallery(shown: Mapping[str, Any]) -> Figure:
 @styled
 def strips(shown: Mapping[str, Any]) -> Figure:
     """For each loss a row per pair, between the two images themselves."""
-    ways = [each for each in shown["metamers"] if each["strip"]]
+    order = list(NAMES)
+    ways = sorted((each for each in shown["metamers"] if each["strip"]), key=lambda way: order.index(way["model"]))
     between = [pixels(way["strip"], (-1, *shown["shape"])) for way in ways]
     steps = len(between[0])
     figure = Figure(figsize=(1.1 + 0.45 * (steps + 2), 0.5 * len(ways)), layout="constrained")
@@ -49,7 +52,7 @@ def strips(shown: Mapping[str, Any]) -> Figure:
         ends = [pixels(shown["originals"][str(way[end])], shown["shape"]) for end in "ab"]
         for axes, image in zip(row, [ends[0], *images, ends[1]], strict=True):
             _picture(axes, image, "", INK)
-        row[0].set_ylabel(way["model"].replace("ice", "iCE").replace("ce", "CE"), rotation=0, ha="right", va="center")
+        row[0].set_ylabel(SHORT[way["model"]], rotation=0, ha="right", va="center")
     for axes, head in zip(places[0, [0, 1, -2, -1]], ("a", "nuisance\nof a", "nuisance\nof b", "b"), strict=True):
         axes.set_title(head, fontsize=8, loc="center", fontweight="normal")
     return figure
@@ -57,15 +60,15 @@ def strips(shown: Mapping[str, Any]) -> Figure:
 
 @styled
 def readers(losses: Mapping[str, Mapping[str, Any]], classes: int) -> Figure:
-    figure = Figure(figsize=(5.6, 2.6), layout="constrained")
+    figure = Figure(figsize=(5.6, 2.8), layout="constrained")
     axes = figure.subplots()
     names = list(next(iter(losses.values()))["readers"])
     for place, (name, told) in enumerate(losses.items()):
         errors = [100 * told["readers"][reader]["test"] for reader in names]
-        at = np.arange(len(names)) + 0.4 * (place - 0.5)
-        bars = axes.bar(at, errors, width=0.36, color=COLOURS[name], label=NAMES[name], alpha=0.45)
+        at = np.arange(len(names)) + 0.28 * (place - (len(losses) - 1) / 2)
+        bars = axes.bar(at, errors, width=0.26, color=COLOURS[name], label=NAMES[name], alpha=0.45)
         bars[names.index(told["nuisance_reader"])].set_alpha(1.0)
-        axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=1)
+        axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=1)
         axes.axhline(100 * told["test_error"], color=COLOURS[name], linewidth=0.9, linestyle=":")
     guessing = 100 * (1 - 1 / classes)
     axes.axhline(guessing, color=GREY, linewidth=0.9, linestyle="--")

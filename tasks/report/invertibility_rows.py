@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.invertible import CE, CONTROL, ICE
 from tasks.report.words import number, percent
 
-NAMES = {"ce": "cross-entropy", "ice": "independence cross-entropy"}
+NAMES = {CE: "cross-entropy", CONTROL: "with likelihood", ICE: "independence cross-entropy"}
+SHORT = {CE: "CE", CONTROL: "CE + L", ICE: "iCE"}
 PUBLISHED = (
     ("test", "0.39", "0.38", "0.34", "27.70"),
     ("train", "0.00", "0.37", "0.00", "40.21"),

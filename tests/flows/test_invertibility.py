@@ -21,6 +21,7 @@ from tasks.pool import InlinePool
 from tasks.report.page import build
 from tasks.report.table import markdown, render
 from tasks.run import Run
+from tasks.summarise_invertibility import LOSSES
 from tests.benches.plain import Unseen
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
@@ -64,7 +65,7 @@ def problems(summary):
 
 def test_the_summary_is_one_of_the_schema(whole):
     assert problems(whole) == []
-    assert set(whole["losses"]) == {"ce", "ice"}
+    assert set(whole["losses"]) == {"ce", "ce_likelihood", "ice"}
     del whole["losses"]["ice"]["readers"]
     assert problems(whole)
 
@@ -72,7 +73,7 @@ def test_the_summary_is_one_of_the_schema(whole):
 def test_numbers_of_a_loss_are_means_over_its_networks(ran):
     home, summary, _ = ran
     rows = read_metamer_rows(sorted(str(path) for path in (home / "store" / "metamers").iterdir()))
-    assert len(rows["model"]) == 2 * 2 * 20
+    assert len(rows["model"]) == 2 * 3 * 20
     assert (rows["label_a"] != rows["label_b"]).all()
     for name, told in summary["losses"].items():
         each = told["per_seed"]
@@ -97,7 +98,7 @@ def test_both_losses_meet_the_same_pairs(ran):
     rows = read_metamer_rows(sorted(str(path) for path in (home / "store" / "metamers").iterdir()))
     found = {
         (name, member): rows["a"][(rows["model"] == name) & (rows["member"] == member)].tolist()
-        for name in ("ce", "ice")
+        for name in LOSSES
         for member in (0, 1)
     }
     assert len({tuple(indices) for indices in found.values()}) == 1
@@ -115,7 +116,7 @@ def test_both_losses_begin_alike(tmp_path):
     def alike(left, right):
         return all(torch.allclose(left[name], right[name], rtol=0, atol=1e-20) for name in learned)
 
-    assert all(alike(states["ce", seed], states["ice", seed]) for seed in (0, 1))
+    assert all(alike(states["ce", seed], states[name, seed]) for name in LOSSES for seed in (0, 1))
     assert not alike(states["ce", 0], states["ce", 1])
 
 
@@ -123,7 +124,7 @@ def test_a_second_run_computes_nothing_and_a_lost_file_only_itself(ran):
     home, summary, _ = ran
     found = [path for path in (home / "store").rglob("*") if path.is_file()]
     times = {path: path.stat().st_mtime_ns for path in found}
-    assert len(list((home / "store" / "invertible").iterdir())) == 2 * 2 * 3
+    assert len(list((home / "store" / "invertible").iterdir())) == 2 * 3 * 3
     assert run(study(), home)[0] == summary
     assert {path: path.stat().st_mtime_ns for path in found} == times
     lost = next(iter(sorted((home / "store" / "shifts").iterdir())))
@@ -148,8 +149,7 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
     assert "27.70" in page
     assert render(whole)
     assert [(child.kind, child.name) for child in children(whole) if child.kind == "loss"] == [
-        ("loss", "ce"),
-        ("loss", "ice"),
+        ("loss", name) for name in LOSSES
     ]
 
 
