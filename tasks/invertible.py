@@ -24,8 +24,8 @@ CE, ICE, CONTROL = "ce", "ice", "ce_likelihood"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """name: of the loss. member: the how many-th of the study's seeds. mark: of the class, in all training images; None:
-    as they are."""
+    """name: of the loss. member: the how many-th of the study's seeds. mark: of the class, in all training images, or
+    None, for images as they are."""
 
     name: str
     loss: Loss

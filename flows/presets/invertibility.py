@@ -61,9 +61,10 @@ def digits() -> Invertibility:
         ce=CrossEntropy(schedule=schedule, noise=noise),
         ice=IndependenceCrossEntropy(
             schedule=schedule,
+            nuisance_weight=0.5,
             adversary=(256, 256),
             adversary_learning_rate=2e-3,
-            neighbours=Neighbours(),
+            neighbours=Neighbours(weight=0.5),
             noise=noise,
         ),
         witness=Witness(
