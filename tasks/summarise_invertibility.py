@@ -145,12 +145,13 @@ def _spread(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def verdict(losses: Mapping[str, Mapping[str, Any]]) -> str:
     """What the nuisance tells, what it costs to hide it, and what becomes of metamers and shifts."""
-    ce, ice = losses[CE], losses[ICE]
+    ce, control, ice = (losses[name] for name in LOSSES)
     text = (
         f"Independence cross-entropy raises the nuisance error from {_percent(ce['nuisance_error'])} to "
         f"{_percent(ice['nuisance_error'])}, at a test error of {_percent(ice['test_error'])} against "
-        f"{_percent(ce['test_error'])}; its metamers fool it in {_percent(ice['metamers']['vulnerable_share'])}, those "
-        f"of cross-entropy in {_percent(ce['metamers']['vulnerable_share'])}"
+        f"{_percent(ce['test_error'])} (likelihood alone: {_percent(control['nuisance_error'])} and "
+        f"{_percent(control['test_error'])}); its metamers fool it in "
+        f"{_percent(ice['metamers']['vulnerable_share'])}, those of cross-entropy in {_percent(ce['metamers']['vulnerable_share'])}"
     )
     shifts = [
         f"{kind} {_percent(ice['shift'][kind]['shifted_error'])} against {_percent(told['shifted_error'])}"

@@ -48,9 +48,10 @@ def smoke() -> Invertibility:
 
 
 def digits() -> Invertibility:
-    """Handwritten digits, two levels of 8 steps, 32 hidden channels: about 1 minute of two cores.
+    """Handwritten digits, two levels of 8 steps, 32 hidden channels: about 1 minute of two cores (estimated).
 
-    Settings of iCE were chosen on validation (decision 16); cross-entropy has the same schedule and noise.
+    Settings of iCE were chosen on validation (decision 16); the other losses have the same schedule and noise. Reached
+    on test, one seed: nuisance error 36.7 % at 2.4 %, likelihood alone 31.2 % at 2.0 %, cross-entropy 1.1 % at 1.3 %.
     """
     schedule, noise = AdamaxSteps(epochs=60, learning_rate=8e-3), 0.05
     budgets = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5)

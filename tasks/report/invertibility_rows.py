@@ -6,7 +6,7 @@ from typing import Any
 from tasks.invertible import CE, CONTROL, ICE
 from tasks.report.words import number, percent
 
-NAMES = {CE: "cross-entropy", CONTROL: "with likelihood", ICE: "independence cross-entropy"}
+NAMES = {CE: "cross-entropy", CONTROL: "cross-entropy and likelihood", ICE: "independence cross-entropy"}
 SHORT = {CE: "CE", CONTROL: "CE + L", ICE: "iCE"}
 PUBLISHED = (
     ("test", "0.39", "0.38", "0.34", "27.70"),
