@@ -211,4 +211,5 @@ def doctor(home: Path | None) -> None:
 
 
 import flows.collect_command  # noqa: E402 - registers `collect`
-import flows.exchange_commands  # noqa: E402, F401 - registers `import` and `export`
+import flows.exchange_commands  # noqa: E402 - registers `import` and `export`
+import flows.inpainter_command  # noqa: E402, F401 - registers `train-inpainter`

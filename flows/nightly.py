@@ -20,6 +20,7 @@ from flows.transplant import transplant
 from methods.errors import WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
+from tasks.cluster import one_ray
 from tasks.publish import report
 from tasks.run import Run, digest
 
@@ -53,14 +54,16 @@ def nightly(
     run = Run(home=str(home), run_id=run_id, preset=preset, seed=first.seed)
     done: dict[str, dict[str, Any]] = {}
     with home_lock(home):
-        for name, study in studies.items():
-            began = time.monotonic()
-            state = "completed"
-            try:
-                FLOWS[name](study, dataclasses.replace(order, parent=run_id))
-            except WeightsmithError:
-                state = "failed"
-            done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
+        with one_ray() as end_ray:
+            for name, study in studies.items():
+                began = time.monotonic()
+                state = "completed"
+                try:
+                    FLOWS[name](study, dataclasses.replace(order, parent=run_id))
+                except WeightsmithError:
+                    state = "failed"
+                    end_ray()  # the next study does not depend on what this one left of it
+                done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
         publish_json(run.folder / "config.json", {name: as_json(study) for name, study in studies.items()})
         seconds = {name: each["seconds"] for name, each in done.items()}
         summary = common_keys(run, first, started, seconds) | {"study": "nightly", "studies": done}

@@ -25,6 +25,7 @@ from methods.errors import BadSetting
 Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant | Invertibility
 """The configuration of any study."""
 S = TypeVar("S", bound=Study)
+V = TypeVar("V")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def resolve(study: str, preset: str, changes: Sequence[str] = (), *, seed: int |
     values = as_json(functions[_one_of(preset, functions, f"preset of {study}")]())
     if seed is not None:
         values["seed"] = seed
-    return _validated(kind.configuration, values, changes, preset)
+    return validated(kind.configuration, values, changes, _shown(study, preset))
 
 
 def configured(study: S | str, configuration: type[S]) -> S:
@@ -79,10 +80,15 @@ def configured(study: S | str, configuration: type[S]) -> S:
 
 def changed(study: S, changes: Sequence[str]) -> S:
     """A configuration with `path.to.field=value` changes. Raises `BadSetting`."""
-    return _validated(type(study), as_json(study), changes, study.preset)
+    return validated(type(study), as_json(study), changes, _shown(study.study, study.preset))
 
 
-def _validated(configuration: type[S], values: dict[str, Any], changes: Sequence[str], preset: str) -> S:
+def _shown(study: str, preset: str) -> str:
+    return f"`weightsmith show {study} --preset {preset}` prints every field with its value"
+
+
+def validated(configuration: type[V], values: dict[str, Any], changes: Sequence[str], remedy: str) -> V:
+    """The configuration of these JSON values after the changes. Raises `BadSetting`, with `remedy` for wrong values."""
     for change in changes:
         _change(values, change)
     try:
@@ -90,7 +96,7 @@ def _validated(configuration: type[S], values: dict[str, Any], changes: Sequence
     except ValidationError as error:
         raise BadSetting(
             problem="\n".join(_explain(each, values) for each in _first_causes(error)),
-            remedy=f"`weightsmith show {values['study']} --preset {preset}` prints every field with its value",
+            remedy=remedy,
         ) from None
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,27 @@ class Share:
     cpus: int
 
 
+_kept: contextlib.ExitStack | None = None
+"""Of `one_ray`: what ends the connection that the next one to connect finds."""
+
+
+@contextlib.contextmanager
+def one_ray() -> Iterator[Callable[[], None]]:
+    """Within the block Ray starts once for all that connect. Yields what ends it before, where it may be broken."""
+    global _kept
+    try:
+        with contextlib.ExitStack() as _kept:
+            yield _kept.close
+    finally:
+        _kept = None
+
+
 @contextlib.contextmanager
 def connected(home: Path) -> Iterator[dict[str, float]]:
     """Ray's resources by name, for as long as the block lasts. A connection that is already there is used and left.
 
-    Raises `ClusterError`. A private Ray writes below `home` alone and ends with the process, even a killed one.
+    Within `one_ray` a connection made here lasts as long as that. Raises `ClusterError`. A private Ray writes below
+    `home` alone and ends with the process, even a killed one.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = os.environ.get("RAY_ADDRESS") or "local"
@@ -60,7 +76,8 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
     if ray.is_initialized():
         yield ray.cluster_resources()
         return
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as own:
+        stack = _kept or own
         options = stack.enter_context(_private(home)) if address == "local" else _existing(address)
         try:
             ray.init(address=address, **quiet, **options)

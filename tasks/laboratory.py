@@ -42,6 +42,9 @@ class Apparatus:
     strategy: Strategy | Imported
     resources: Resources
 
+    def open(self, splits: Splits) -> "Laboratory":
+        return Laboratory(self, splits)
+
 
 class Laboratory:
     """One device's worth of a study. Raises `BadData` or `BadSetting` where the images do not suit the network."""

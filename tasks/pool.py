@@ -20,7 +20,7 @@ from storage.files import Ref, sha256
 from storage.places import exists
 from tasks.board import Board, BoardWriter
 from tasks.cluster import Share, connected, share
-from tasks.laboratory import Apparatus, Laboratory
+from tasks.resources import Resources
 
 RESTARTS = 2
 """How often a dead worker is started again; a job that ends its worker more often is at fault itself."""
@@ -42,6 +42,15 @@ class Watcher(Listener, Protocol):
     """A listener that also hears which stage runs, with how many jobs, of which so many were committed before."""
 
     def stage(self, name: str, jobs: int, committed: int) -> AbstractContextManager[None]: ...
+
+
+class Apparatus(Protocol):
+    """What workers are made for: `open` gives the laboratory that jobs are done in."""
+
+    @property
+    def resources(self) -> Resources: ...
+
+    def open(self, splits: Splits, /) -> Any: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +84,14 @@ class Worker:
 
     def __init__(self, apparatus: Apparatus) -> None:
         self.apparatus = apparatus
-        self.laboratory: Laboratory | None = None
+        self.laboratory: Any = None
 
     def do(self, job: Job, threads: int, splits: Splits, listener: Listener) -> None:
         torch.set_num_threads(threads)
         if job.committed():
             return
         # made by the first job: the driver would see an error of a constructor as a dead actor, not as what it is
-        self.laboratory = self.laboratory or Laboratory(self.apparatus, splits)
+        self.laboratory = self.laboratory or self.apparatus.open(splits)
         job.work(
             self.laboratory,
             *job.arguments,

@@ -18,7 +18,7 @@ import torch
 # before anything imports torch: several threads on the small tensors of these tests wait longer than they compute
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # before anything imports what is checked; the classifiers of `models` are traced, and a tracer's proxies are no tensors
-CHECKED = ["methods", "storage.datasets", "models.autoencoder", "models.denoiser"]
+CHECKED = ["methods", "storage.datasets", "storage.photographs", "models.autoencoder", "models.denoiser", "models.lama"]
 jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
 
 from methods.audit.audit import Models, Roles, audit_network  # noqa: E402

@@ -5,9 +5,11 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, pad
 
 Images = Float[Tensor, "n c h w"]
+Masks = Float[Tensor, "n 1 h w"]
+"""0 and 1; each has a 1 somewhere."""
 
 WINDOW = 7
 """Side of the square that statistics are taken over, in pixels."""
@@ -36,6 +38,31 @@ def ssim(x: Images, y: Images) -> Float[Tensor, "n"]:
     return ssim_map(x, y).mean((1, 2, 3))
 
 
+def psnr(x: Images, y: Images) -> Float[Tensor, "n"]:
+    """Peak signal-to-noise ratio in decibels, −10·log₁₀ of the mean square, of images in [0, 1]; ∞ of equal ones."""
+    return -10 * ((x - y) ** 2).mean((1, 2, 3)).log10()
+
+
 def l2(x: Images, y: Images) -> Float[Tensor, "n"]:
     """Euclidean distance of each pair, in units of the full range of one pixel."""
     return torch.linalg.vector_norm((x - y).flatten(1), dim=1)
+
+
+def masked_ssim(x: Images, y: Images, masks: Masks) -> Float[Tensor, "n"]:
+    """Mean of the SSIM map over the windows whose centre lies in the mask; at the edges images are mirrored.
+
+    Where x and y differ outside of the mask, windows near its border see that too.
+    """
+    side = min(WINDOW, *x.shape[2:])
+    before, after = side // 2, side - 1 - side // 2
+    around = [pad(each, (before, after, before, after), mode="reflect") for each in (x, y)]
+    return _masked_mean(ssim_map(*around), masks)
+
+
+def masked_l1(x: Images, y: Images, masks: Masks) -> Float[Tensor, "n"]:
+    """Mean absolute difference over the channels of the masked pixels, for values in [0, 1]."""
+    return _masked_mean((x - y).abs(), masks)
+
+
+def _masked_mean(values: Images, masks: Masks) -> Float[Tensor, "n"]:
+    return (values.mean(1, keepdim=True) * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3))

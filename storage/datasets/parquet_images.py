@@ -14,8 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from methods.errors import BadData
 from storage.datasets.pixels import decode
@@ -27,15 +25,8 @@ def parquet_images(root: Path) -> Source:
 
     Raises `BadData` for a missing split, an unreadable file, and missing or ambiguous columns.
     """
-    train, test = _shards(root, "train"), _shards(root, "test")
-    for split, files in (("train", train), ("test", test)):
-        if not files:
-            found = ", ".join(sorted(file.name for file in root.iterdir())) if root.is_dir() else "no such folder"
-            raise BadData(
-                problem=f"no {split}-*.parquet in {root} ({found})",
-                remedy="give a folder that holds train-*.parquet and test-*.parquet; both splits are needed",
-            )
-    validation = _shards(root, "validation", "valid")
+    train, test = shards_of(root)
+    validation = shards(root, "validation", "valid")
     pictures = _pictures(train)
     return Source(
         name=root.name,
@@ -46,8 +37,27 @@ def parquet_images(root: Path) -> Source:
     )
 
 
-def _shards(root: Path, *splits: str) -> list[Path]:
+def shards_of(root: Path) -> tuple[list[Path], list[Path]]:
+    """The files of train and test. Raises `BadData` where either is missing."""
+    train, test = shards(root, "train"), shards(root, "test")
+    for split, files in (("train", train), ("test", test)):
+        if not files:
+            found = ", ".join(sorted(file.name for file in root.iterdir())) if root.is_dir() else "no such folder"
+            raise BadData(
+                problem=f"no {split}-*.parquet in {root} ({found})",
+                remedy="give a folder that holds train-*.parquet and test-*.parquet; both splits are needed",
+            )
+    return train, test
+
+
+def shards(root: Path, *splits: str) -> list[Path]:
+    """Of all these splits together, in the order of their names."""
     return sorted(file for split in splits for ending in ("", "-*") for file in root.glob(f"{split}{ending}.parquet"))
+
+
+def count_rows(file: Path) -> int:
+    _schema(file)
+    return pq.read_metadata(file).num_rows
 
 
 def _schema(file: Path) -> pa.Schema:
@@ -104,7 +114,15 @@ def _pictures(files: list[Path]) -> Pictures:
 
 
 def _readers(files: list[Path], rows: Sequence[int]) -> Iterator[ReadImage]:
-    """One row group of encoded images in memory at a time; groups in which no row is wanted are not read."""
+    for encoded, name in encoded_images(files, rows):
+        yield partial(decode, encoded, name=name)
+
+
+def encoded_images(files: list[Path], rows: Sequence[int]) -> Iterator[tuple[bytes, str]]:
+    """The bytes of these ascending rows, each with a name for messages. Raises `BadData` for a row without any.
+
+    One row group of encoded images in memory at a time; groups in which no row is wanted are not read.
+    """
     wanted = np.asarray(rows)
     start = 0
     for file in files:
@@ -117,14 +135,14 @@ def _readers(files: list[Path], rows: Sequence[int]) -> Iterator[ReadImage]:
                 if len(here):
                     column = shard.read_row_group(group, columns=[name]).column(0).take(here - start)
                     for row, image in zip(here, column.to_pylist(), strict=True):
-                        yield partial(_decode, image, f"row {row - file_start} of {file}")
+                        yield _encoded(image, f"row {row - file_start} of {file}")
                 start = end
 
 
-def _decode(image: dict[str, Any] | None, name: str) -> UInt8[Tensor, "c h w"]:
+def _encoded(image: dict[str, Any] | None, name: str) -> tuple[bytes, str]:
     if image is None or not image["bytes"]:
         raise BadData(
             problem=f"{name} holds no image bytes",
             remedy="embed the images when exporting; a path alone does not travel",
         )
-    return decode(image["bytes"], name=f"{name} ({image['path']})" if image.get("path") else name)
+    return image["bytes"], f"{name} ({image['path']})" if image.get("path") else name

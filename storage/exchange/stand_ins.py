@@ -5,7 +5,15 @@ from typing import Any, ClassVar
 
 import torch
 
-CLASSES = ("torch.nn.modules.", "torch.nn.parameter.", "torchvision.models.", "models.", "omegaconf.", "typing.")
+CLASSES = (
+    "torch.nn.modules.",
+    "torch.nn.parameter.",
+    "torchvision.models.",
+    "models.",
+    "omegaconf.",
+    "typing.",
+    "pytorch_lightning.",
+)
 """Beginnings of the names of classes that arrive as `Thing`s: networks, and the configurations beside them."""
 PLAIN = {
     f"{room}.{name}"
@@ -13,6 +21,11 @@ PLAIN = {
     for name in ("int", "long", "float", "bool", "str", "unicode", "bytes", "list", "tuple", "dict", "object")
 }
 """Types that configurations mention, as Python 3 and 2 name them; they arrive as `Thing`s too, never as themselves."""
+SCALARS = {
+    "_codecs.encode",
+    *(f"numpy.{name}" for name in ("dtype", "core.multiarray.scalar", "_core.multiarray.scalar")),
+}
+"""What numbers of NumPy among a training's records are made by; they arrive as `Thing`s without their value."""
 STORAGES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,

@@ -13,7 +13,7 @@ import torch
 
 from methods.errors import WeightsmithError
 from storage.errors import TornFile, UnsafePickle
-from storage.exchange.stand_ins import CALLABLES, CLASSES, PLAIN, STORAGES, Storage, Thing
+from storage.exchange.stand_ins import CALLABLES, CLASSES, PLAIN, SCALARS, STORAGES, Storage, Thing
 
 PICKLE_BYTES = 64 * 2**20
 """Of one pickle, without the numbers: a ResNet-18 with its configuration takes 0.1 MB."""
@@ -65,7 +65,7 @@ class _Restricted(pickle.Unpickler):
             return CALLABLES[wanted]
         if wanted in STORAGES:
             return STORAGES[wanted]
-        if wanted in PLAIN or wanted.startswith(CLASSES):
+        if wanted in PLAIN | SCALARS or wanted.startswith(CLASSES):
             # a class for this file alone: whatever the file does to it ends with the file
             return self.made.setdefault(wanted, type("Thing", (Thing,), {"__slots__": (), "kind": wanted}))
         raise UnsafePickle(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.cluster import ClusterError, Share, connected, share
+from tasks.cluster import ClusterError, Share, connected, one_ray, share
 from tasks.resources import Resources
 
 CHECKOUT = Path(__file__).parents[2]
@@ -75,6 +75,29 @@ def test_a_ray_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "timed out during startup" in raised.value.problem
     assert "run the command again" in raised.value.remedy
     assert list((tmp_path / "ray").iterdir()) == []
+
+
+def test_one_ray_for_all_that_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts with the first that connects, ends with the block or when told to, and then may start again."""
+    told: list[str] = []
+    monkeypatch.setattr("ray.init", lambda **options: told.append("init"))
+    monkeypatch.setattr("ray.shutdown", lambda: told.append("shutdown"))
+    monkeypatch.setattr("ray.cluster_resources", dict)
+    monkeypatch.setattr("ray.is_initialized", lambda: told[-1:] == ["init"])
+    with one_ray() as end:
+        assert told == []
+        for _ in range(2):
+            with connected(tmp_path):
+                assert told == ["init"]
+        end()
+        assert told == ["init", "shutdown"]
+        with connected(tmp_path):
+            assert list((tmp_path / "ray").iterdir())
+    assert told == ["init", "shutdown"] * 2
+    assert list((tmp_path / "ray").iterdir()) == []
+    with connected(tmp_path):
+        pass
+    assert told == ["init", "shutdown"] * 3
 
 
 def unused_port() -> int:

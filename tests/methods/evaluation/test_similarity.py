@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.evaluation.similarity import l2, ssim, ssim_map
+from methods.evaluation.similarity import l2, masked_l1, masked_ssim, psnr, ssim, ssim_map
 
 
 def pictures(seed, shape=(2, 1, 9, 8)):
@@ -41,3 +41,31 @@ def test_an_image_is_like_itself_and_unlike_its_negative():
 def test_distance_is_that_of_flat_images():
     x = torch.zeros(1, 1, 2, 2)
     assert l2(x, x + 0.5).item() == 1.0
+
+
+def test_masked_measures_see_the_mask_alone() -> None:
+    x = torch.rand(2, 3, 20, 24, generator=torch.Generator().manual_seed(3))
+    masks = torch.zeros(2, 1, 20, 24)
+    masks[:, :, 8:12, 8:12] = 1
+    y = x.clone()
+    y[..., 10, 10] += 0.5
+    assert torch.allclose(masked_l1(x, y, masks), torch.tensor(0.5 / 16))
+    assert (masked_l1(x, y, 1 - masks) == 0).all()
+    assert torch.allclose(masked_ssim(x, x, masks), torch.ones(2))
+    assert (masked_ssim(x, y, masks) < 0.999).all()
+    far = torch.zeros_like(masks)
+    far[:, :, 0, :] = 1  # no window of that row reaches the change
+    assert torch.allclose(masked_ssim(x, y, far), torch.ones(2))
+
+
+def test_masked_ssim_of_the_inner_windows_is_the_mean_of_the_map() -> None:
+    x, y = torch.rand(2, 1, 3, 15, 15, generator=torch.Generator().manual_seed(4))
+    masks = torch.zeros(1, 1, 15, 15)
+    masks[..., 3:12, 3:12] = 1
+    torch.testing.assert_close(masked_ssim(x, y, masks), ssim(x, y))
+
+
+def test_a_tenth_of_the_range_is_twenty_decibels():
+    x = torch.zeros(2, 3, 4, 4, dtype=torch.float64)
+    assert psnr(x, x + 0.1).tolist() == pytest.approx([20.0, 20.0])
+    assert psnr(x, x).tolist() == [float("inf")] * 2

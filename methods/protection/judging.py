@@ -1,0 +1,102 @@
+"""What a protection does to the work of an editor, measured on the image as it reaches that editor."""
+
+import dataclasses
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Gt, Interval
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from methods.evaluation.similarity import masked_ssim, psnr, ssim
+from methods.protection.inpainter import Images, Inpainter, Masks, paste
+from methods.protection.objective import mse_over
+from methods.protection.regions import check, expanded, half
+from methods.protection.targets import TargetKind, target
+
+Numbers = Float[Tensor, "n"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One number for each image. psnr, ssim: of the protected image to the clean one.
+
+    target_mse, target_mse_clean: MSE_m to φ of the fill of m, of the protected and the clean image. ssim_edit: of the
+    two fills of m; of m's and E's left halves in ssim_incomplete, of the ring in ssim_benign, of squares elsewhere in
+    ssim_far, each averaged over its masks. protected, hidden: by the limits of the `Judge`.
+    """
+
+    psnr: Numbers
+    ssim: Numbers
+    target_mse: Numbers
+    target_mse_clean: Numbers
+    ssim_edit: Numbers
+    ssim_incomplete: Numbers
+    ssim_benign: Numbers
+    ssim_far: Numbers
+    protected: Bool[Tensor, "n"]
+    hidden: Bool[Tensor, "n"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """expansion: of E(m), in pixels, 1 or more. target: φ. target_ratio: a protected image's distance to φ is below
+    this share of the clean one's, and its ssim_edit below `edit`. hidden: what ssim_benign and ssim_far are to exceed.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    expansion: Annotated[int, Gt(0)] = 8
+    target: TargetKind = "far_colour"
+    target_ratio: Annotated[float, Gt(0), Interval(le=1)] = 0.5
+    edit: Annotated[float, Interval(ge=-1, le=1)] = 0.5
+    hidden: Annotated[float, Interval(ge=-1, le=1)] = 0.9
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        inpainter: Inpainter,
+        x: Images,
+        masks: Masks,
+        far: Float[Tensor, "n k h w"],
+        *,
+        protected: Images,
+        clean: Images | None = None,
+    ) -> Judged:
+        """x: the clean images, which fills are pasted into and φ is made of. far: masks outside of E(m), k for each.
+
+        protected: as the editor gets them: saved, and sent through whatever they are to survive. clean: the clean
+        images after the same journey, if there was one, so that its own harm is not counted as protection.
+        """
+        check(x, masks, self.expansion)
+        clean, around = x if clean is None else clean, expanded(masks, self.expansion)
+
+        def fills(mask: Masks) -> tuple[Images, Images]:
+            return inpainter(protected, mask), inpainter(clean, mask)
+
+        def alike(*regions: Masks) -> Numbers:
+            return torch.stack([fill_similarity(*fills(mask), x, mask) for mask in regions]).mean(0)
+
+        phi, edited = target(self.target, x), fills(masks)
+        distance, distance_clean = (mse_over(each, phi, masks) for each in edited)
+        edit, benign = fill_similarity(*edited, x, masks), alike(around - masks)
+        elsewhere = alike(*far[:, :, None].unbind(1))
+        return Judged(
+            psnr=psnr(protected, x),
+            ssim=ssim(protected, x),
+            target_mse=distance,
+            target_mse_clean=distance_clean,
+            ssim_edit=edit,
+            ssim_incomplete=alike(half(masks), half(around)),
+            ssim_benign=benign,
+            ssim_far=elsewhere,
+            protected=(distance < self.target_ratio * distance_clean) & (edit < self.edit),
+            hidden=(benign > self.hidden) & (elsewhere > self.hidden),
+        )
+
+
+def fill_similarity(fills: Images, others: Images, x: Images, masks: Masks) -> Numbers:
+    """SSIM of two fills of the same mask, both pasted into the clean image: else windows at the edge of the mask, which
+    see its surroundings too, would take the noise there for a difference of the fills.
+    """
+    return masked_ssim(paste(x, masks, fills), paste(x, masks, others), masks)

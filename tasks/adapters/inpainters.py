@@ -1,0 +1,87 @@
+"""LaMa as a file: the released checkpoint, and the project's own safetensors."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, nn
+
+from methods.errors import BadData
+from methods.protection.inpainter import Inpainter, Pasted
+from models.lama import Lama
+from storage.exchange.lama import read_lama
+from storage.formats import read_tensors
+from tasks.adapters.classical import Classical
+from tasks.adapters.scripted import TorchScriptFile
+
+CONFIG = "network"
+"""Of the metadata: the configuration of the network, as JSON."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedLama:
+    """A checkpoint of LaMa's public code; `network` is big-lama's unless said otherwise."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    differentiable: ClassVar[bool] = True
+
+    kind: Literal["lama"] = "lama"
+    path: str
+    network: Lama = dataclasses.field(default_factory=Lama)
+
+    def open(self, device: torch.device) -> Inpainter:
+        """Raises what `read_lama` does, and `BadData` where the tensors are not those of `network`."""
+        path = Path(self.path).expanduser()
+        return _inpainter(self.network, read_lama(path), str(path), device)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OwnInpainter:
+    """What `weightsmith train-inpainter` wrote."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    differentiable: ClassVar[bool] = True
+
+    kind: Literal["own"] = "own"
+    path: str
+
+    def open(self, device: torch.device) -> Inpainter:
+        """Raises `MissingFile`, `TornFile`, or `BadData` for a file without a configuration that suits it."""
+        path = Path(self.path).expanduser()
+        state, metadata = read_tensors(path)
+        try:
+            network = TypeAdapter(Lama).validate_json(metadata.get(CONFIG, ""))
+        except ValidationError as error:
+            raise BadData(
+                problem=f"{path} does not say which network its tensors belong to",
+                remedy="give a file that `weightsmith train-inpainter` wrote",
+            ) from error
+        return _inpainter(network, state, str(path), device)
+
+
+Editor = OwnInpainter | ReleasedLama | TorchScriptFile | Classical
+"""Each is opened on a device and is an `Inpainter` then; those that are `differentiable` let gradients through."""
+
+
+def _inpainter(network: Lama, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
+    module = built(network, state, path)
+    return Pasted(module.to(device), multiple=network.multiple)
+
+
+def built(network: Lama, state: dict[str, Tensor], path: str) -> nn.Module:
+    """The generator with this state. Raises `BadData` unless names and shapes are exactly its own, and all finite."""
+    with torch.device("meta"):
+        module = network.module()
+    try:
+        module.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        lines = " ".join(map(str.strip, str(error).splitlines()[1:3]))
+        raise BadData(
+            problem=f"{path} does not fit {network}: {lines:.300}",
+            remedy="name the network that it was trained as, width, blocks and share of global channels",
+        ) from error
+    if wrong := [name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise BadData(problem=f"{wrong[0]} of {path} is not finite", remedy="give an inpainter that works")
+    return module

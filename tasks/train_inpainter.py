@@ -1,0 +1,81 @@
+"""Training an inpainter on photographs: one job, its product a safetensors file with all that decided it."""
+
+import dataclasses
+import json
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge
+from pydantic import TypeAdapter
+
+from methods.inpainting.quality import Quality, measured
+from methods.inpainting.training import InpainterTraining, train_inpainter
+from methods.progress import OnStep
+from methods.protection.inpainter import Inpainter, Pasted
+from methods.randomness import derive
+from models.lama import Lama, build_lama
+from models.patch_discriminator import PatchDiscriminator, build_discriminator
+from storage.files import Ref
+from storage.formats import publish_tensors
+from storage.photographs import Photographs
+from tasks.adapters.classical import Classical
+from tasks.adapters.inpainters import CONFIG
+from tasks.darkroom import Darkroom
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+
+REFERENCE = "telea"
+"""The editor that a trained one is measured against."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InpainterRecipe:
+    """Everything that decides an inpainter. quality: the masks that it is measured with, as many per square."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    photographs: Photographs = dataclasses.field(default_factory=Photographs)
+    network: Lama
+    judge: PatchDiscriminator = dataclasses.field(default_factory=PatchDiscriminator)
+    training: InpainterTraining
+    quality: Quality = dataclasses.field(default_factory=Quality)
+    seed: Annotated[int, Ge(0)] = 0
+
+
+@stage
+def train_inpainters(pool: Pool, recipe: InpainterRecipe, digest: str, run: Run) -> Ref:
+    """The trained generator; digest: of the photographs' squares."""
+    job = Job(
+        work=train_one,
+        arguments=(recipe,),
+        target=run.product("inpainter", ".safetensors", recipe, digest),
+        label=f"inpainter, seed {recipe.seed}",
+    )
+    return pool.carry_out("train", [job])[0]
+
+
+def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_step: OnStep) -> None:
+    """Trains, and measures on validation and test beside Telea; the metadata tell both."""
+    network = build_lama(recipe.network, seed=derive(recipe.seed, "inpainter")).to(darkroom.device)
+    judge = build_discriminator(recipe.judge, seed=derive(recipe.seed, "judge")).to(darkroom.device)
+    images = darkroom.train.images
+    curve = train_inpainter(network, judge, images, recipe.training, seed=recipe.seed, on_step=on_step)
+    editors: dict[str, Inpainter] = {
+        "trained": Pasted(network, multiple=recipe.network.multiple),
+        REFERENCE: Classical(),
+    }
+    quality = {
+        split: {
+            name: dataclasses.asdict(measured(editor, squares, recipe.quality, split))
+            for name, editor in editors.items()
+        }
+        for split, squares in (("validation", darkroom.validation.images), ("test", darkroom.test.images))
+    }
+    metadata = {
+        CONFIG: TypeAdapter(Lama).dump_json(recipe.network).decode(),
+        "recipe": TypeAdapter(InpainterRecipe).dump_json(recipe).decode(),
+        "photographs": json.dumps(darkroom.splits.classes),
+        "quality": json.dumps(quality),
+        "curve": json.dumps(dataclasses.asdict(curve)),
+    }
+    publish_tensors(target, network.state_dict(), metadata)
