@@ -151,7 +151,8 @@ def verdict(losses: Mapping[str, Mapping[str, Any]]) -> str:
         f"{_percent(ice['nuisance_error'])}, at a test error of {_percent(ice['test_error'])} against "
         f"{_percent(ce['test_error'])} (likelihood alone: {_percent(control['nuisance_error'])} and "
         f"{_percent(control['test_error'])}); its metamers fool it in "
-        f"{_percent(ice['metamers']['vulnerable_share'])}, those of cross-entropy in {_percent(ce['metamers']['vulnerable_share'])}"
+        f"{_percent(ice['metamers']['vulnerable_share'])}, those of cross-entropy in "
+        f"{_percent(ce['metamers']['vulnerable_share'])}"
     )
     shifts = [
         f"{kind} {_percent(ice['shift'][kind]['shifted_error'])} against {_percent(told['shifted_error'])}"
