@@ -105,9 +105,9 @@ def mnist() -> Invertibility:
 def cifar10_small() -> Invertibility:
     """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), 6,000 training images, three levels of 6 steps.
 
-    Cost: about 30 minutes of one core, estimated from single steps. What it reaches has not been measured.
+    Cost: about 30 minutes of one core, estimated from its first steps. What it reaches has not been measured.
     """
-    schedule, noise = AdamaxSteps(epochs=20, learning_rate=4e-3), 0.02
+    schedule, noise = AdamaxSteps(epochs=12, learning_rate=4e-3), 0.02
     budgets = Budgets(linf=8 / 255, l2=0.5, l1=12.0, l0=25)
     return Invertibility(
         preset="cifar10_small",
@@ -126,7 +126,7 @@ def cifar10_small() -> Invertibility:
             training=Training(epochs=8, learning_rate=0.2, schedule="one_cycle"),
         ),
         readout=Readout(epochs=40, patience=5),
-        shift_epochs=5,
+        shift_epochs=3,
         attacks=_attempts(budgets, searches=3, steps=30),
         budgets=budgets,
         images=100,
