@@ -10,6 +10,7 @@ from typing import Any
 from prefect import flow
 
 from flows.ablations import ablations
+from flows.invertibility import invertibility
 from flows.parameter_diffusion import parameter_diffusion
 from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
@@ -29,6 +30,7 @@ FLOWS: dict[str, Callable[..., str]] = {
     "robustness": robustness,
     "transplant": transplant,
     "strategies": strategies,
+    "invertibility": invertibility,
 }
 
 

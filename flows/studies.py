@@ -11,8 +11,10 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from flows.configuration import Ablations, ParameterDiffusion, Robustness, Strategies
+from flows.configuration_invertibility import Invertibility
 from flows.configuration_transplant import Transplant
 from flows.presets import ablations as ablations_presets
+from flows.presets import invertibility as invertibility_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
 from flows.presets import robustness as robustness_presets
 from flows.presets import strategies as strategies_presets
@@ -20,7 +22,7 @@ from flows.presets import transplant as transplant_presets
 from flows.presets import whole_networks as whole_networks_presets
 from methods.errors import BadSetting
 
-Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant
+Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant | Invertibility
 """The configuration of any study."""
 S = TypeVar("S", bound=Study)
 V = TypeVar("V")
@@ -50,6 +52,7 @@ KINDS = {
     "robustness": Kind(Robustness, (robustness_presets,)),
     "transplant": Kind(Transplant, (transplant_presets,)),
     "strategies": Kind(Strategies, (strategies_presets,)),
+    "invertibility": Kind(Invertibility, (invertibility_presets,)),
 }
 
 

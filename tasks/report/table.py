@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.report import invertibility_rows as inverted
 from tasks.report.comparison import HEADS, comparison
 from tasks.report.transplant_rows import HEADS as MOVED
 from tasks.report.transplant_rows import rows as moved
@@ -33,6 +34,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _moved(summary))
     if "strategies" in summary:
         return Group(head, _strategies(summary["strategies"]))
+    if "losses" in summary:
+        return Group(head, _inverted(summary))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -110,6 +113,14 @@ def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
 
 
+def _inverted(summary: Mapping[str, Any]) -> Table:
+    caption = "errors and shares in %; accuracy left under each attack"
+    table = Table(*inverted.heads(summary), box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    for row in inverted.rows(summary):
+        table.add_row(*map(Text, row))
+    return table
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -126,6 +137,10 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "strategies" in summary:
         lines += ["", _line(*STRATEGIES), _line(*["---"] * len(STRATEGIES))]
         lines += [_line(*map(_plain, _strategy(*each))) for each in summary["strategies"].items()]
+    if "losses" in summary:
+        named = inverted.heads(summary)
+        lines += ["", _line(*map(_plain, named)), _line(*["---"] * len(named))]
+        lines += [_line(*map(_plain, row)) for row in inverted.rows(summary)]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

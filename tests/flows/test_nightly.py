@@ -36,6 +36,8 @@ base = [f"base.{each}" for each in small]
 brief = ["recipient.epochs=1", "fine_tuning.training.epochs=1", "fine_tuning.models=2", "alignment.images=20"]
 settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base]}
 settings["transplant"] = [*brief, *base]
+few = ["data.train_limit=100", "data.test_limit=40", "metamers.n=10", "images=6", "shift_epochs=1"]
+settings["invertibility"] = few
 nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
@@ -97,6 +99,9 @@ def complete(home: Path, folder: Path) -> None:
     moved = json.loads((folder / "transplant" / "summary.json").read_text())
     assert list(validator.iter_errors(moved)) == []
     assert moved["transplants"]["badnets"]["generated"]["aligned"]["n"] == 8  # of two networks
+    inverted = json.loads((folder / "invertibility" / "summary.json").read_text())
+    assert list(validator.iter_errors(inverted)) == []
+    assert inverted["losses"]["ice"]["metamers"]["n"] == 10
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []
