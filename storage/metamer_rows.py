@@ -18,7 +18,8 @@ SCHEMA = pa.schema(
         ("label_b", pa.int32()),
         ("predicted", pa.int32()),
         ("predicted_shown", pa.int32()),
-        ("seen", pa.int32()),
+        ("seen", pa.int32()),  # by the witness, in the metamer
+        ("seen_in_b", pa.int32()),  # and in b itself: how far its word counts
         ("sound", pa.bool_()),
         ("vulnerable", pa.bool_()),
         ("logit_error", pa.float64()),

@@ -89,6 +89,8 @@ def make_some(
             network, independent, pixels(test.images[a]), pixels(test.images[b]), test.labels[a], test.labels[b]
         )
         columns = {"a": a, "b": b, "label_a": test.labels[a], "label_b": test.labels[b]}
+        with torch.no_grad():
+            columns["seen_in_b"] = independent(pixels(test.images[b])).argmax(1)
         columns |= {name: getattr(made, name) for name in SCHEMA.names if hasattr(made, name)}
         for name, values in columns.items():
             found.setdefault(name, []).append(values.cpu().numpy())

@@ -112,6 +112,7 @@ def _metamers(rows: Table) -> dict[str, Any]:
         "predicted_a_shown_share": float((rows["predicted_shown"] == a).mean()),
         "seen_a_share": float((rows["seen"] == a).mean()),
         "seen_b_share": float((rows["seen"] == b).mean()),
+        "witness_right_share": float((rows["seen_in_b"] == b).mean()),
         "logit_error": float(rows["logit_error"].max()),
         "inverse_error": float(rows["inverse_error"].max()),
         "out_of_range_share": float(rows["out_of_range"].mean()),

@@ -84,4 +84,10 @@ def _picture(axes: Axes, image: np.ndarray, word: str, colour: str) -> None:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
-    axes.set_xlabel(word, fontsize=8, labelpad=1, color=colour, fontweight="bold" if colour == ALARM else "normal")
+    axes.set_xlabel(
+        word,
+        fontsize=8 if len(word) < 9 else 6,
+        labelpad=1,
+        color=colour,
+        fontweight="bold" if colour == ALARM else "normal",
+    )

@@ -67,14 +67,17 @@ def marks(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-METAMERS = ("loss", "pairs", "sound", "vulnerable", "seen as a", "seen as b", "SSIM to a", "SSIM to b", "out of range")
+METAMERS = (
+    *("loss", "pairs", "sound", "vulnerable", "seen as a", "seen as b", "b seen as b"),
+    *("SSIM to a", "SSIM to b", "out of range"),
+)
 
 
 def metamers(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     found = []
     for name, told in summary["losses"].items():
         made = told["metamers"]
-        keys = ("sound_share", "vulnerable_share", "seen_a_share", "seen_b_share")
+        keys = ("sound_share", "vulnerable_share", "seen_a_share", "seen_b_share", "witness_right_share")
         shares = (percent(made[key]) for key in keys)
         alike = (f"{made[key]:.2f}" for key in ("mean_ssim_to_a", "mean_ssim_to_b"))
         found.append((NAMES[name], str(made["n"]), *shares, *alike, percent(made["out_of_range_share"])))

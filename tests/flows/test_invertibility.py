@@ -94,7 +94,7 @@ def test_numbers_of_a_loss_are_means_over_its_networks(ran):
 
 
 def test_both_losses_meet_the_same_pairs(ran):
-    home, _, _ = ran
+    home, summary, _ = ran
     rows = read_metamer_rows(sorted(str(path) for path in (home / "store" / "metamers").iterdir()))
     found = {
         (name, member): rows["a"][(rows["model"] == name) & (rows["member"] == member)].tolist()
@@ -102,6 +102,8 @@ def test_both_losses_meet_the_same_pairs(ran):
         for member in (0, 1)
     }
     assert len({tuple(indices) for indices in found.values()}) == 1
+    right = {each["metamers"]["witness_right_share"] for each in summary["losses"].values()}
+    assert right == {(rows["seen_in_b"] == rows["label_b"])[rows["model"] == "ce"].mean()}
 
 
 def test_both_losses_begin_alike(tmp_path):
