@@ -12,6 +12,7 @@ from prefect import flow
 from flows.ablations import ablations
 from flows.configuration_protection import ImageProtection
 from flows.image_protection import image_protection
+from flows.invertibility import invertibility
 from flows.parameter_diffusion import parameter_diffusion
 from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
@@ -32,6 +33,7 @@ FLOWS: dict[str, Callable[..., str]] = {
     "transplant": transplant,
     "strategies": strategies,
     "image_protection": image_protection,
+    "invertibility": invertibility,
 }
 
 

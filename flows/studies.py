@@ -11,10 +11,12 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from flows.configuration import Ablations, ParameterDiffusion, Robustness, Strategies
+from flows.configuration_invertibility import Invertibility
 from flows.configuration_protection import ImageProtection
 from flows.configuration_transplant import Transplant
 from flows.presets import ablations as ablations_presets
 from flows.presets import image_protection as image_protection_presets
+from flows.presets import invertibility as invertibility_presets
 from flows.presets import parameter_diffusion as parameter_diffusion_presets
 from flows.presets import robustness as robustness_presets
 from flows.presets import strategies as strategies_presets
@@ -22,7 +24,7 @@ from flows.presets import transplant as transplant_presets
 from flows.presets import whole_networks as whole_networks_presets
 from methods.errors import BadSetting
 
-Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant | ImageProtection
+Study = ParameterDiffusion | Ablations | Robustness | Strategies | Transplant | Invertibility | ImageProtection
 """The configuration of any study."""
 S = TypeVar("S", bound=Study)
 V = TypeVar("V")
@@ -52,6 +54,7 @@ KINDS = {
     "robustness": Kind(Robustness, (robustness_presets,)),
     "transplant": Kind(Transplant, (transplant_presets,)),
     "strategies": Kind(Strategies, (strategies_presets,)),
+    "invertibility": Kind(Invertibility, (invertibility_presets,)),
     "image_protection": Kind(ImageProtection, (image_protection_presets,)),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.files import Location, Ref
-from storage.tables import Columns, publish_columns, read_columns
+from storage.tables import Columns, publish_table, read_tables
 
 SCHEMA = pa.schema(
     [
@@ -35,9 +35,9 @@ SCHEMA = pa.schema(
 
 def publish_attack_rows(path: Location, columns: Columns) -> Ref:
     """One Parquet file. Raises `BadData` where columns are missing, too many, or of unequal length."""
-    return publish_columns(path, columns, SCHEMA)
+    return publish_table(path, SCHEMA, columns)
 
 
 def read_attack_rows(paths: Sequence[Location]) -> dict[str, np.ndarray]:
     """All columns of all files, in that order. Raises `MissingFile` or `TornFile`."""
-    return read_columns(paths, SCHEMA)
+    return read_tables(paths, SCHEMA)

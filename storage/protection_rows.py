@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from storage.files import Location, Ref
-from storage.tables import Columns, publish_columns, read_columns
+from storage.tables import Columns, publish_table, read_tables
 
 PROTECTED = pa.schema(
     [
@@ -44,20 +44,20 @@ JUDGED = pa.schema(
 
 
 def publish_protected(path: Location, columns: Columns) -> Ref:
-    """Raises what `publish_columns` does."""
-    return publish_columns(path, columns, PROTECTED)
+    """Raises what `publish_table` does."""
+    return publish_table(path, PROTECTED, columns)
 
 
 def read_protected(path: Location) -> dict[str, np.ndarray]:
     """Raises `MissingFile` or `TornFile`."""
-    return read_columns([path], PROTECTED)
+    return read_tables([path], PROTECTED)
 
 
 def publish_judged(path: Location, columns: Columns) -> Ref:
-    """Raises what `publish_columns` does."""
-    return publish_columns(path, columns, JUDGED)
+    """Raises what `publish_table` does."""
+    return publish_table(path, JUDGED, columns)
 
 
 def read_judged(paths: Sequence[Location]) -> dict[str, np.ndarray]:
     """All rows of all files, in that order. Raises `MissingFile` or `TornFile`."""
-    return read_columns(paths, JUDGED)
+    return read_tables(paths, JUDGED)

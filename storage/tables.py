@@ -1,4 +1,4 @@
-"""Tables of measurements: columns that a schema names, one Parquet file for each job that measured."""
+"""Tables with a fixed schema, one Parquet file each, written whole and read with their checksums."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from storage.files import Location, Ref, local_copy, publish
 Columns = Mapping[str, Any]
 
 
-def publish_columns(path: Location, columns: Columns, schema: pa.Schema) -> Ref:
+def publish_table(path: Location, schema: pa.Schema, columns: Columns) -> Ref:
     """One Parquet file. Raises `BadData` where columns are missing, too many, or of unequal length."""
     if set(columns) != set(schema.names):
         raise BadData(
@@ -24,7 +24,7 @@ def publish_columns(path: Location, columns: Columns, schema: pa.Schema) -> Ref:
     try:
         table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
     except (pa.ArrowException, TypeError) as error:
-        raise BadData(problem=f"measured rows do not fit their table: {error}", remedy="see its SCHEMA") from error
+        raise BadData(problem=f"rows do not fit their table: {error}", remedy="see its schema") from error
     return publish(
         path,
         lambda local: pq.write_table(table, local, compression="zstd", write_page_checksum=True),
@@ -33,7 +33,7 @@ def publish_columns(path: Location, columns: Columns, schema: pa.Schema) -> Ref:
     )
 
 
-def read_columns(paths: Sequence[Location], schema: pa.Schema) -> dict[str, np.ndarray]:
+def read_tables(paths: Sequence[Location], schema: pa.Schema) -> dict[str, np.ndarray]:
     """All columns of all files, in that order. Raises `MissingFile` or `TornFile`."""
     table = pa.concat_tables([_read(path, schema) for path in paths])
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in schema.names}
@@ -47,5 +47,5 @@ def _read(path: Location, schema: pa.Schema) -> pa.Table:
             raise TornFile(
                 path=str(path),
                 problem=f"{path} cannot be read: {error}",
-                remedy="delete it and run the study again: only what it holds is measured anew",
+                remedy="delete it and run the study again: only this table is computed anew",
             ) from error

@@ -1,4 +1,4 @@
-"""The child runs of a run in MLflow: a set of models, attack, transplant, strategy or method each; never hundreds."""
+"""The child runs of a run in MLflow: one per set of models, attack, transplant, loss, strategy or method; tens."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -39,6 +39,17 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             values=[each for model, numbers in models.items() for each in metrics(numbers, f"{model}/")],
             table_name="models.json",
             table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
+        )
+    for name, numbers in summary.get("losses", {}).items():
+        each = numbers["per_seed"]
+        compared = ("seed", "test_error", "nuisance_error", "nuisance_reader")
+        shares = {"vulnerable_share": [one["metamers"]["vulnerable_share"] for one in each]}
+        yield Child(
+            kind="loss",
+            name=name,
+            values=metrics(numbers),
+            table_name="networks.json",
+            table={"loss": name, **{key: [one[key] for one in each] for key in compared}, **shares},
         )
     for name, numbers in summary.get("strategies", {}).items():
         accuracies = numbers["generated"]["accuracies"]

@@ -56,7 +56,7 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
     """The study's part of `summary.json`, and `details.json` (what the figures draw)."""
     scores = read_scores([ref.path for ref in products.scores])
     stored = SnapshotSet.open(products.snapshots)
-    told = {key: _told(ref) for key, ref in products.fits.items()}
+    told = {key: told_by(ref) for key, ref in products.fits.items()}
     records = [read_json(ref.path) for ref in products.records]
     summary = {
         **distributions(scores, seed),
@@ -164,7 +164,7 @@ def _signed(number: float) -> str:
     return f"{number:+.2f}".replace("-", "−")
 
 
-def _told(ref: Ref) -> dict[str, Any]:
+def told_by(ref: Ref) -> dict[str, Any]:
     return {name: json.loads(text) for name, text in read_tensors(ref.path)[1].items()}
 
 
@@ -186,7 +186,7 @@ def _curves(
     curves: dict[str, list[dict[str, Any]]] = {"base training": [], "collection": []}
     for each, base, record in zip(products.seeds, products.bases, records, strict=True):
         label = {"label": f"seed {each}"}
-        curves["base training"] += [label | curve for curve in _told(base)["curves"]]
+        curves["base training"] += [label | curve for curve in told_by(base)["curves"]]
         curves["collection"] += [label | curve for curve in record["curves"]]
         for name, curve in told[each, generator]["curves"].items():
             curves.setdefault(name, []).append(label | curve)

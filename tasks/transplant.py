@@ -16,7 +16,7 @@ from storage.datasets import Split, Splits
 from storage.files import Ref, verify_ref
 from storage.formats import count_rows, publish_tensors, read_tensors
 from storage.snapshot_set import SnapshotSet
-from tasks.align import KINDS, Pair, Weights, permutations_of
+from tasks.align import AS_IS, KINDS, Pair, Weights, permutations_of
 from tasks.attack import chosen_samples
 from tasks.evaluate import BLOCK, BLOCK_BYTES, stored_rows
 from tasks.laboratory import Laboratory
@@ -114,11 +114,14 @@ def transplant_one(
     for start in range(0, total, step):
         stop = min(start + step, total)
         rows = stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected)
-        at_home = laboratory.predictions(donor, layout, rows, test.images)
         # all orders at once: they share the recipient's prefix
         moved = rows[:, distinct].movedim(1, 0).flatten(0, 1)
         predicted = laboratory.predictions(recipient, layout, moved, images).unflatten(0, (len(distinct), -1))[of_kind]
         clean, attacked = predicted.split([len(samples), len(labels)], -1)
+        if graft.donor == graft.recipient and AS_IS in kinds:
+            at_home = clean[kinds.index(AS_IS)]
+        else:
+            at_home = laboratory.predictions(donor, layout, rows, test.images)
         found.append(
             torch.stack(
                 [

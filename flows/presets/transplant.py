@@ -48,9 +48,9 @@ def digits() -> Transplant:
 def held_out() -> Transplant:
     """Digits: generation for five networks never seen, fitted on 50 rows each of eight others; one donor of them all.
 
-    Cost: the part for these networks 13 minutes in one process beside much other work (a network takes 4 s on an idle
-    core). Reaches on test, seeds that chose nothing: generated 94.3 %, the networks' own rows 94.4 %, aligned rows of
-    the other networks 76.2 %, their mean 90.5 %; a ridge regression of the classes as the head 96.0 %.
+    Cost: 4 minutes on two cores beside other work. Reaches on test, seeds that chose nothing: generated 94.3 %, the
+    networks' own rows 94.4 %, aligned rows of the other networks 76.2 %, their mean 90.5 %; a ridge regression of the
+    classes as the head 96.0 %.
     """
     base = bases.digits()
     assert isinstance(base.strategy, LastPhase)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -28,7 +28,8 @@ FIRST = 512
 class CrossEntropy:
     """The cross-entropy of the logits alone, which leaves the nuisance free to keep what it likes.
 
-    floor: least spread that ActNorm divides by when it begins. stability: null, no penalty.
+    floor: least spread that ActNorm divides by when it begins. noise: on training images, as of `dequantise`.
+    stability: null, no penalty.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -36,6 +37,7 @@ class CrossEntropy:
     kind: Literal["ce"] = "ce"
     schedule: AdamaxSteps
     floor: Annotated[float, Gt(0)] = 0.05
+    noise: Annotated[float, Ge(0)] = 0.0
     stability: Stability | None = None
 
     @property
@@ -56,7 +58,7 @@ class CrossEntropy:
         network = begun(build, images, seed, self.floor)
 
         def loss(network: nn.Module, x: Images, y: Labels, draw: torch.Generator) -> Float[Tensor, ""]:
-            x = dequantise(x, draw)
+            x = dequantise(x, draw, noise=self.noise)
             return cross_entropy(network(x), y) + unstable(self.stability, network, x, draw)
 
         curve = train(network, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)

@@ -17,6 +17,7 @@ from methods.defences.supervised import Augment, BatchLoss, Build, Trained, trai
 from methods.invertibility.adversary import Adversary, Variant
 from methods.invertibility.cross_entropy import Images, Labels, begun, unstable
 from methods.invertibility.likelihood import FactorisedNormal, Over, bits_per_dimension, dequantise
+from methods.invertibility.neighbours import Neighbours
 from methods.invertibility.schedule import AdamaxSteps
 from methods.invertibility.stability import Stability
 from methods.progress import OnStep, silent
@@ -30,7 +31,8 @@ class IndependenceCrossEntropy:
 
     nuisance_weight: w. variant: of the second term. margin: in nats, how far beyond chance `max_ce_true` goes on.
     adversary: hidden units of D; adversary_steps: of D for each of the network's, on the same batch.
-    likelihood_weight: w'. likelihood_over: what has a density.
+    likelihood_weight: w'. likelihood_over: what has a density. neighbours: a second adversary, without parameters;
+    null: none, as published. noise: on training images, as of `dequantise`.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -45,7 +47,9 @@ class IndependenceCrossEntropy:
     adversary_learning_rate: Annotated[float, Gt(0)] = 1e-3
     likelihood_weight: Annotated[float, Ge(0)] = 1.0
     likelihood_over: Over = "all"
+    neighbours: Neighbours | None = None
     floor: Annotated[float, Gt(0)] = 0.05
+    noise: Annotated[float, Ge(0)] = 0.0
     stability: Stability | None = None
 
     @property
@@ -84,18 +88,31 @@ class IndependenceCrossEntropy:
 
         def loss(both: nn.Module, x: Images, y: Labels, draw: torch.Generator) -> Float[Tensor, ""]:
             network: Any = both.get_submodule("network")
-            x = dequantise(x, draw)
+            x = dequantise(x, draw, noise=self.noise)
             z, log_det = network.encode(x)
             nuisance = z[:, network.classes :]
-            adversary.learn(nuisance, y, steps=self.adversary_steps)
             dense = z if self.likelihood_over == "all" else nuisance
             bits = bits_per_dimension(both.get_submodule("prior")(dense), log_det, z.shape[1]).mean()
-            hidden = adversary.penalty(nuisance, y, variant=self.variant, margin=self.margin, draw=draw)
             return (
                 cross_entropy(z[:, : network.classes], y)
-                + self.nuisance_weight * hidden
+                + self._read(adversary, nuisance, y, draw)
+                + self._told(nuisance, y, network.classes)
                 + self.likelihood_weight * bits
                 + unstable(self.stability, network, x, draw)
             )
 
         return loss
+
+    def _read(
+        self, adversary: Adversary, nuisance: Float[Tensor, "n d"], labels: Labels, draw: torch.Generator
+    ) -> Float[Tensor, ""] | float:
+        if not self.nuisance_weight:
+            return 0.0
+        adversary.learn(nuisance, labels, steps=self.adversary_steps)
+        hidden = adversary.penalty(nuisance, labels, variant=self.variant, margin=self.margin, draw=draw)
+        return self.nuisance_weight * hidden
+
+    def _told(self, nuisance: Float[Tensor, "n d"], labels: Labels, classes: int) -> Float[Tensor, ""] | float:
+        if self.neighbours is None:
+            return 0.0
+        return self.neighbours.weight * self.neighbours(nuisance, labels, classes=classes)

@@ -32,10 +32,17 @@ def bits_per_dimension(
     return -(log_density + log_det) / (dimensions * math.log(2)) + math.log2(255)
 
 
-def dequantise(images: Float[Tensor, "n c h w"], draw: torch.Generator) -> Float[Tensor, "n c h w"]:
+def dequantise(
+    images: Float[Tensor, "n c h w"], draw: torch.Generator, *, noise: float = 0.0
+) -> Float[Tensor, "n c h w"]:
     """Images of 256 values in [0, 1] with uniform noise of one value's width: a density, and no constant pixel.
 
-    The noise has mean 0, so that the network meets images as they are in the middle of what it was trained on.
+    Noise has mean 0, so that the network meets images as they are in the middle of what it was trained on. noise:
+    standard deviation of normal noise on top, against over-fitting; likelihoods are then those of noisy images.
     """
-    noise = torch.rand(images.shape, generator=draw, device=images.device, dtype=images.dtype)
-    return images + (noise - 0.5) / 255
+    uniform = torch.rand(images.shape, generator=draw, device=images.device, dtype=images.dtype)
+    spread = images + (uniform - 0.5) / 255
+    if noise:
+        normal = torch.randn(images.shape, generator=draw, device=images.device, dtype=images.dtype)
+        spread = spread + noise * normal
+    return spread

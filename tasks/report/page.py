@@ -12,7 +12,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks.report import ablations, image_protection, parameter_diffusion, robustness, strategies, transplant, words
+from tasks.report import (
+    ablations,
+    image_protection,
+    invertibility,
+    parameter_diffusion,
+    robustness,
+    strategies,
+    transplant,
+    words,
+)
 from tasks.report.chapter import Chapter
 
 CHAPTERS: Mapping[str, Chapter] = {
@@ -21,6 +30,7 @@ CHAPTERS: Mapping[str, Chapter] = {
     "robustness": robustness,
     "transplant": transplant,
     "strategies": strategies,
+    "invertibility": invertibility,
     "image_protection": image_protection,
 }
 

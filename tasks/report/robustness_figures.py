@@ -93,9 +93,9 @@ def gallery(pictures: Mapping[str, Any], attacked: Sequence[Mapping[str, Any]]) 
     return figure
 
 
-def pixels(encoded: str, shape: Sequence[int]) -> Float[np.ndarray, "h w c"]:
-    """float32 pixels in base64 as an image, channels last."""
-    return np.frombuffer(base64.b64decode(encoded), np.float32).reshape(shape).transpose(1, 2, 0)
+def pixels(encoded: str, shape: Sequence[int]) -> Float[np.ndarray, "*images h w c"]:
+    """float32 pixels in base64 as an image, or as several, channels last."""
+    return np.moveaxis(np.frombuffer(base64.b64decode(encoded), np.float32).reshape(shape), -3, -1)
 
 
 @styled

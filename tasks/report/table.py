@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tasks.report import invertibility_rows as inverted
 from tasks.report.comparison import HEADS, comparison
 from tasks.report.transplant_rows import HEADS as MOVED
 from tasks.report.transplant_rows import rows as moved
@@ -35,6 +36,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         return Group(head, _strategies(summary["strategies"]))
     if "methods" in summary:
         return Group(head, _protected(summary["methods"]))
+    if "losses" in summary:
+        return Group(head, _inverted(summary))
     if not rows:
         return head
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="test accuracy in %, differences in points")
@@ -129,6 +132,14 @@ def _method(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, str(told["n"]), f"{told['psnr']:.1f}", *likeness, *shares)
 
 
+def _inverted(summary: Mapping[str, Any]) -> Table:
+    caption = "errors and shares in %; accuracy left under each attack"
+    table = Table(*inverted.heads(summary), box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
+    for row in inverted.rows(summary):
+        table.add_row(*map(Text, row))
+    return table
+
+
 def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
@@ -148,6 +159,10 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "methods" in summary:
         lines += ["", _line(*PROTECTED), _line(*["---"] * len(PROTECTED))]
         lines += [_line(*map(_plain, _method(*each))) for each in summary["methods"].items()]
+    if "losses" in summary:
+        named = inverted.heads(summary)
+        lines += ["", _line(*map(_plain, named)), _line(*["---"] * len(named))]
+        lines += [_line(*map(_plain, row)) for row in inverted.rows(summary)]
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]

@@ -37,6 +37,8 @@ brief = ["recipient.epochs=1", "fine_tuning.training.epochs=1", "fine_tuning.mod
 settings = {"parameter_diffusion": small, "ablations": [cells, *base], "robustness": [*few, *base]}
 settings["transplant"] = [*brief, *base]
 settings["image_protection"] = ["variants=[]", "transforms=[]", "images=1"]
+few = ["data.train_limit=100", "data.test_limit=40", "metamers.n=10", "images=6", "shift_epochs=1"]
+settings["invertibility"] = few
 nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
@@ -102,6 +104,9 @@ def complete(home: Path, folder: Path) -> None:
     protected = json.loads((folder / "image_protection" / "summary.json").read_text())
     assert list(validator.iter_errors(protected)) == []
     assert protected["methods"]["runtime_pgd"]["n"] == 1
+    inverted = json.loads((folder / "invertibility" / "summary.json").read_text())
+    assert list(validator.iter_errors(inverted)) == []
+    assert inverted["losses"]["ice"]["metamers"]["n"] == 10
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []

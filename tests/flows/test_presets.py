@@ -10,6 +10,7 @@ import torch
 
 from flows.cells import study_of
 from flows.configuration import Cell, ParameterDiffusion
+from flows.inverting import train_and_invert
 from flows.protecting_images import protect_and_edit
 from flows.studies import KINDS
 from flows.transplanting import check
@@ -46,6 +47,7 @@ SHAPES = {
     "cifar10": (10, 3, 32, 32),
     "parquet:cifar10": (10, 3, 32, 32),
     "cifar100": (100, 3, 32, 32),
+    "mnist": (10, 1, 32, 32),
 }
 """Classes and image shape of each source that a preset names."""
 PRESETS = [(study, preset) for study, kind in KINDS.items() for preset in kind.preset_functions()]
@@ -263,6 +265,34 @@ def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None
         held_out, base, study.alignment, InlinePool(base.apparatus, splits, Unseen()), splits, run
     )
     assert told["generator"]["n"] == told["real_snapshots"]["n"] == 2
+
+
+INVERTING = [preset for study, preset in PRESETS if study == "invertibility"]
+
+
+@pytest.mark.parametrize("preset", INVERTING)
+def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Path) -> None:
+    study = KINDS["invertibility"].preset_functions()[preset]()
+    losses = {
+        name: dataclasses.replace(loss, schedule=dataclasses.replace(loss.schedule, epochs=1, batch_size=8))
+        for name, loss in (("ce", study.ce), ("ice", study.ice))
+    }
+    training = dataclasses.replace(study.witness.training, epochs=1, batch_size=8, learning_rate=1e-3)
+    brief = dataclasses.replace(
+        study,
+        **losses,
+        witness=dataclasses.replace(study.witness, training=training),
+        readout=dataclasses.replace(study.readout, epochs=1),
+        metamers=dataclasses.replace(study.metamers, n=2),
+        attacks=tuple(map(hurried, study.attacks)),
+        images=2,
+        shift_epochs=1,
+    )
+    splits, run = synthetic(study.data.source), Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    summary, _ = train_and_invert(brief, InlinePool(brief.apparatus, splits, Unseen()), splits, run)
+    for told in summary["losses"].values():
+        assert told["inverse_error"]["float64"] < 1e-6
+        assert told["metamers"]["n"] == 2
 
 
 @pytest.mark.parametrize(("study", "preset"), GENERATING)

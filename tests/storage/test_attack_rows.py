@@ -49,5 +49,5 @@ def test_damage_is_noticed(tmp_path):
     whole = bytearray(path.read_bytes())
     whole[40] ^= 1
     path.write_bytes(whole)
-    with pytest.raises(TornFile, match="only this block"):
+    with pytest.raises(TornFile, match="only this table"):
         read_attack_rows([path])

@@ -105,6 +105,13 @@ def test_uniform_noise_costs_eight_bits():
     torch.testing.assert_close(halved, found - 1)
 
 
+def test_noise_on_training_images_has_the_spread_that_was_asked_for():
+    images = torch.full((50, 1, 20, 20), 0.5)
+    found = dequantise(images, draws(), noise=0.1) - dequantise(images, draws())
+    assert found.mean().abs() < 5e-3
+    assert 0.095 < found.std() < 0.105
+
+
 def test_dequantised_images_keep_their_mean_and_their_bytes():
     images = torch.randint(0, 256, (4, 1, 50, 50), generator=draws()).float() / 255
     found = dequantise(images, draws())

@@ -1,0 +1,83 @@
+"""What an invertible network knows and what it hides: one job per network, its product a JSON file."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from methods import randomness
+from methods.evaluation.boundary import pixels
+from methods.invertibility.inverting import decode, encode, in_double, inverse_errors
+from methods.invertibility.readout import Readout
+from methods.progress import OnStep
+from storage.datasets import Split, Splits
+from storage.files import Ref
+from storage.formats import publish_json
+from tasks.laboratory import Laboratory
+from tasks.pool import Job, Pool
+from tasks.run import Run
+from tasks.stage import stage
+from tasks.subjects import Subject, classifier
+
+INVERTED = 256
+"""Test images, the first of them, that inverse errors are the largest over."""
+TIMED, REPEATS = 32, 5
+"""Images of one timing, and timings that the median is taken of."""
+
+
+@stage
+def read_nuisance(pool: Pool, subjects: Sequence[Subject], readout: Readout, splits: Splits, run: Run) -> list[Ref]:
+    jobs = [
+        Job(
+            work=read_one,
+            arguments=(subject, readout, run.seed),
+            target=run.product("nuisance", ".json", subject.key, readout, splits.digest, run.seed),
+            label=f"{subject.name} seed {subject.seed}",
+        )
+        for subject in subjects
+    ]
+    return pool.carry_out("read", jobs)
+
+
+def read_one(
+    laboratory: Laboratory, subject: Subject, readout: Readout, run_seed: int, *, target: str, on_step: OnStep
+) -> None:
+    """Errors of the logits and of the readers on all splits, inverse errors, and seconds of both directions."""
+    network = classifier(laboratory, subject)
+    splits = {"train": laboratory.train, "validation": laboratory.validation, "test": laboratory.test}
+    codes = {name: _codes(network, split) for name, split in splits.items()}
+    classes = len(laboratory.splits.classes)
+    parts = {name: (z[:, classes:], splits[name].labels) for name, z in codes.items()}
+    seed = randomness.derive(run_seed, "readout", subject.member)
+    found = readout(parts["train"], parts["validation"], parts["test"], classes=classes, seed=seed, on_step=on_step)
+    errors = {
+        name: (z[:, :classes].argmax(1) != splits[name].labels).double().mean().item() for name, z in codes.items()
+    }
+    x = pixels(laboratory.test.images[:INVERTED])
+    double, some = in_double(network), x[:TIMED].double()
+    z = encode(double, some)
+    told = {
+        "errors": errors,
+        "nuisance": dataclasses.asdict(found),
+        "inverse_error": dataclasses.asdict(inverse_errors(network, x)),
+        "seconds": {"forward": _seconds(lambda: encode(double, some)), "inverse": _seconds(lambda: decode(double, z))},
+    }
+    publish_json(target, told)
+
+
+def _codes(network: torch.nn.Module, split: Split) -> Tensor:
+    """A batch at a time, as pixels of a whole split need not fit."""
+    return torch.cat([encode(network, pixels(part)) for part in split.images.split(INVERTED)])  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def _seconds(work: Callable[[], object]) -> float:
+    """Processor time, the median of several calls."""
+    taken = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        work()
+        taken.append(time.process_time() - began)
+    return sorted(taken)[REPEATS // 2]

@@ -1,0 +1,68 @@
+"""The chapter of an invertibility study: what attacks find, what nobody sees, and what the nuisance still tells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.report import invertibility_figures, invertibility_rows
+from tasks.report.chapter import Plot
+from tasks.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS
+
+
+def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    shown = details.get("gallery", {})
+    found = []
+    if shown.get("metamers"):
+        found.append(
+            Plot(
+                name="metamers",
+                title="Metamers",
+                caption=(
+                    "Each column is a pair of test images. Each loss’s metamer has the very logits of the upper image, "
+                    "so the network gives it the same answer, and everything else of the lower one. It is computed by "
+                    "running the network backwards, not searched for. Below each: what the independent classifier "
+                    "sees; red where it sees the lower image’s class and the network answers the upper one’s."
+                ),
+                figure=invertibility_figures.gallery(shown),
+            )
+        )
+    if any(each["strip"] for each in shown.get("metamers", ())):
+        found.append(
+            Plot(
+                name="strips",
+                title="From one nuisance to another, at equal logits",
+                caption=(
+                    "From left to right the nuisance goes from the first image’s to the second’s along a line, "
+                    "while the logits stay those of the first: every picture of a row gets the same answer."
+                ),
+                figure=invertibility_figures.strips(shown),
+            )
+        )
+    if summary.get("losses"):
+        found.append(
+            Plot(
+                name="readers",
+                title="What the nuisance tells of the class",
+                caption=(
+                    "Test error of classifiers trained on the nuisance of the frozen network; the one with the least "
+                    "validation error decides (full colour). Dotted: the error of the network’s own logits. High "
+                    "bars mean that the class is in the logits and nowhere else; guessing is the dashed line."
+                ),
+                figure=invertibility_figures.readers(summary["losses"], summary["data"]["classes"]),
+            )
+        )
+    return found
+
+
+def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    if "losses" not in summary:
+        return {}
+    tables = invertibility_rows
+    return {
+        "attacked": next(iter(next(iter(summary["losses"].values()))["attacks"].values()))["n"],
+        "main": {"heads": tables.heads(summary), "rows": tables.rows(summary)},
+        "readers": {"heads": READERS, "rows": tables.readers(summary)},
+        "marks": {"heads": MARKS, "rows": tables.marks(summary)},
+        "metamers": {"heads": METAMERS, "rows": tables.metamers(summary)},
+        "numerics": {"heads": NUMERICS, "rows": tables.numerics(summary)},
+        "published": {"heads": ("split", "CE logits", "iCE logits", "CE nuisance", "iCE nuisance"), "rows": PUBLISHED},
+    }
