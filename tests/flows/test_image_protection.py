@@ -192,7 +192,7 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
     [
         ("data.size=32", "no room"),
         ("regions.margin=3", "margin"),
-        ('inpainter={"kind": "telea"}', "no gradient"),
+        ('inpainter={"kind": "telea"}', "two are called 'telea'"),
         ("implanting=null", "implanting"),
         ('methods=[{"method": {"kind": "runtime_pgd", "epsilon": 0.1}}]', "no noise_control"),
         ('others=[{"kind": "telea"}, {"kind": "telea"}]', "two are called 'telea'"),
@@ -203,6 +203,11 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
 def test_what_cannot_be_is_found_before_anything_is_trained(change, told):
     with pytest.raises(BadSetting, match=told):
         changed(study(), [change])
+
+
+def test_noise_cannot_be_made_against_what_has_no_gradient():
+    with pytest.raises(BadSetting, match="telea has no gradient"):
+        changed(study(others=()), ['inpainter={"kind": "telea"}'])
 
 
 def test_a_missing_file_is_found_before_anything_is_trained(tmp_path):
