@@ -51,7 +51,8 @@ def digits() -> Invertibility:
     """Handwritten digits, two levels of 8 steps, 32 hidden channels: about 1 minute of two cores (estimated).
 
     Settings of iCE were chosen on validation (decision 16); the other losses have the same schedule and noise. Reached
-    on test, one seed: nuisance error 36.7 % at 2.4 %, likelihood alone 31.2 % at 2.0 %, cross-entropy 1.1 % at 1.3 %.
+    on test, three seeds: nuisance error 36.8 % at 2.4 %, likelihood alone 30.8 % at 2.5 %, cross-entropy 1.5 % at
+    1.6 %.
     """
     schedule, noise = AdamaxSteps(epochs=60, learning_rate=8e-3), 0.05
     budgets = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5)
@@ -105,7 +106,8 @@ def mnist() -> Invertibility:
 def cifar10_small() -> Invertibility:
     """Any CIFAR-10 as Parquet (set data.source=parquet:PATH), 6,000 training images, three levels of 6 steps.
 
-    Cost: about 30 minutes of one core, estimated from its first steps. What it reaches has not been measured.
+    Cost: 11 minutes on two cores beside other work. Reached on test, one seed: nuisance error 64.1 % at 56.8 %,
+    likelihood alone 51.8 % at 50.7 %, cross-entropy 45.6 % at 44.6 %; metamers look like the nuisance's image.
     """
     schedule, noise = AdamaxSteps(epochs=12, learning_rate=4e-3), 0.02
     budgets = Budgets(linf=8 / 255, l2=0.5, l1=12.0, l0=25)
