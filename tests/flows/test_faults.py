@@ -16,7 +16,7 @@ from storage.snapshot_set import SnapshotSet
 from storage.verification import verify
 from tasks.generators import NOISE_MATCHED, LatentDdpm, sampled_names
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
 GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
 

@@ -14,7 +14,7 @@ from flows.studies import KINDS
 from storage.tracking import tracking_uri
 from storage.verification import verify
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 SEED = 20260131
