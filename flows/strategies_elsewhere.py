@@ -22,12 +22,12 @@ from tasks.run import Run
 from tasks.sample import Samples
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.train import train
-from tasks.transplant import ALONE, Graft, read_transplant, transplant
-from tasks.transplanted import FINE_TUNED
+from tasks.transplant import Graft, read_transplant, transplant
+from tasks.transplanted import FINE_TUNED, Rows, alone, pooled, told
 
 TRIED = (AS_IS, ALIGNED)
-Found = dict[tuple[str, str, str], list[Mapping[str, np.ndarray]]]
-"""By recipient, what the rows are, and the order of hidden units: per donor, what `read_transplant` tells of them."""
+Found = dict[tuple[str, str], Rows]
+"""By recipient, and what the rows are."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,41 +89,29 @@ def moved(
     files = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, kinds=TRIED)
     found: Found = {}
     for (host, source, _), ref in zip(grafts, files, strict=True):
-        for order, numbers in read_transplant(ref).items():
-            found.setdefault((host, source, order), []).append(numbers)
+        found.setdefault((host, source), []).append(read_transplant(ref))
     clean = [matchings[graft.pair] for (host, _, _), graft in grafts.items() if host == INDEPENDENT]
     correlations = [matched_correlation(read_json(ref.path), ALIGNED) for ref in clean]
     seen = [value for value in correlations if value is not None]
 
     def accuracies(source: str, order: str) -> dict[str, Any]:
-        return distribution(_all(found[INDEPENDENT, source, order], "accuracy"), seed=run.seed)
+        return distribution(pooled(found[INDEPENDENT, source], order, "accuracy"), seed=run.seed)
 
     return {
         "transplanted": accuracies(GENERATED, ALIGNED),
         "transplanted_as_is": accuracies(GENERATED, AS_IS),
         "collected_transplanted": accuracies(COLLECTED, ALIGNED),
         "matched_correlation": float(np.mean(seen)) if seen else None,
-        "backdoor": _backdoor(study, found, read_transplant(elsewhere.tuned[layout])[AS_IS], run.seed),
+        "backdoor": _backdoor(study, found, [read_transplant(elsewhere.tuned[layout])], run.seed),
     }
 
 
-def _backdoor(study: Strategies, found: Found, tuned: Mapping[str, np.ndarray], seed: int) -> dict[str, Any]:
+def _backdoor(study: Strategies, found: Found, tuned: Rows, seed: int) -> dict[str, Any]:
     """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
-    names = {"accuracy": "clean_accuracy", "asr": "asr", "robust_accuracy": "robust_accuracy"}
-    alone = found[BADNETS, GENERATED, ALONE]
-    recipient = {told: float(_all(alone, name).mean()) for name, told in names.items()}
+    recipient = alone(found[BADNETS, GENERATED])
     candidates = {
-        f"{source} {order}": _told(found[BADNETS, source, order], seed)
+        f"{source} {order}": told(found[BADNETS, source], order, seed)
         for source in (GENERATED, COLLECTED)
         for order in TRIED
-    } | {FINE_TUNED: _told([tuned], seed)}
+    } | {FINE_TUNED: told(tuned, AS_IS, seed)}
     return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}
-
-
-def _told(rows: Sequence[Mapping[str, np.ndarray]], seed: int) -> dict[str, Any]:
-    means = {f"{name}_mean": float(_all(rows, name).mean()) for name in ("asr", "robust_accuracy")}
-    return distribution(_all(rows, "accuracy"), seed=seed) | means
-
-
-def _all(rows: Sequence[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
-    return np.concatenate([np.atleast_1d(each[name]) for each in rows])

@@ -14,8 +14,7 @@ from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
-from tasks.transplant import ALONE
-from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted
+from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
 
 UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
@@ -27,7 +26,7 @@ def summarise_transplants(
     products: Transplanted, splits: Splits, defended: Defended, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Everything but `held_out`, which is another stage's."""
-    hosts = {name: _host(products.rows(name, GENERATED)) for name in RECIPIENTS}
+    hosts = {name: alone(products.rows(name, GENERATED)) for name in RECIPIENTS}
     moved = {
         name: {source: _kinds(products, name, source, hosts[name], seed) for source in (COLLECTED, GENERATED)}
         for name in RECIPIENTS
@@ -54,32 +53,16 @@ def _kinds(
 ) -> dict[str, dict[str, Any]]:
     """What is told of each kind; `kept`: mean accuracy as a share of the recipient's own."""
     rows, matchings = products.rows(recipient, source), products.matching(recipient, source)
-    told = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
-    return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in told.items()}
-
-
-def _host(rows: Rows) -> dict[str, float]:
-    """Of the recipients of one name as they are, the mean."""
-    names = {"accuracy": "clean_accuracy", "asr": "asr", "robust_accuracy": "robust_accuracy"}
-    return {told: _mean(rows, ALONE, name) for name, told in names.items()}
-
-
-def _mean(rows: Rows, kind: str, name: str) -> float:
-    return float(_all(rows, kind, name).mean())
-
-
-def _all(rows: Rows, kind: str, name: str) -> np.ndarray:
-    return np.concatenate([np.atleast_1d(each[kind][name]) for each in rows])
+    found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
+    return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
 
 def _told(rows: Rows, matchings: Sequence[Mapping[str, Any]], kind: str, seed: int) -> dict[str, Any]:
     """Of all donors' rows together; `per_donor` apart, since two pairs of networks differ more than two rows do."""
-    correlations = [matched_correlation(told, kind) for told in matchings]
+    correlations = [matched_correlation(matching, kind) for matching in matchings]
     known = [each for each in correlations if each is not None]
-    return distribution(_all(rows, kind, "accuracy"), seed=seed) | {
-        "asr_mean": _mean(rows, kind, "asr"),
-        "robust_accuracy_mean": _mean(rows, kind, "robust_accuracy"),
-        "agreement": {side: _mean(rows, kind, f"agreement_{side}") for side in ("donor", "recipient")},
+    return told(rows, kind, seed) | {
+        "agreement": {side: float(pooled(rows, kind, f"agreement_{side}").mean()) for side in ("donor", "recipient")},
         "matched_correlation": sum(known) / len(known) if known else None,
         "per_donor": [
             {
@@ -94,13 +77,13 @@ def _told(rows: Rows, matchings: Sequence[Mapping[str, Any]], kind: str, seed: i
 
 def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
     """Generated rows where they belong, and with one mistake at a time; `difference`: what it does to their mean."""
-    usual = _all(products.rows(SOURCE, GENERATED), AS_IS, "accuracy")
+    usual = pooled(products.rows(SOURCE, GENERATED), AS_IS, "accuracy")
     found: dict[str, np.ndarray] = {}
     if unsampled := products.rows(SOURCE, ONE_SHOT):
-        found[ONE_SHOT] = _all(unsampled, AS_IS, "accuracy")
+        found[ONE_SHOT] = pooled(unsampled, AS_IS, "accuracy")
     for name, refs in products.mistakes.items():
         found[name] = np.concatenate([read_tensors(ref.path)[0]["accuracy"].numpy() for ref in refs])
-    found[UNALIGNED] = _all(products.rows(INDEPENDENT, GENERATED), AS_IS, "accuracy")
+    found[UNALIGNED] = pooled(products.rows(INDEPENDENT, GENERATED), AS_IS, "accuracy")
     mistaken = {
         name: distribution(values, seed=seed) | {"difference": difference(values, usual, seed=seed)}
         for name, values in found.items()
@@ -122,7 +105,7 @@ def _backdoor(products: Transplanted) -> dict[str, dict[str, list[float]]]:
         for kind in KINDS
     } | {FINE_TUNED: (products.rows(BADNETS, FINE_TUNED), AS_IS)}
     return {
-        label: {name: _all(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}
+        label: {name: pooled(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}
         for label, (rows, kind) in found.items()
     }
 

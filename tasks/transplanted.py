@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from methods.evaluation.distribution import distribution
 from storage.files import Ref
 from storage.formats import read_json
 from tasks.align import Pair
-from tasks.transplant import Graft, read_transplant
+from tasks.transplant import ALONE, Graft, read_transplant
 
 FINE_TUNED, ONE_SHOT = "fine_tuned", "one_shot"
 """Rows beside those of `tasks.subjects`: of the fine-tuned recipient, and of a generator that does not sample."""
@@ -40,3 +41,20 @@ class Transplanted:
         named |= {f"alignment {a.seed} to {b.seed}": ref for (a, b), ref in self.matchings.items()}
         named |= {f"{name} {place}": ref for name, refs in self.mistakes.items() for place, ref in enumerate(refs)}
         return {name: dataclasses.asdict(ref) for name, ref in named.items()}
+
+
+def pooled(rows: Rows, kind: str, name: str) -> np.ndarray:
+    """One of `MEASURED` of all donors' rows together."""
+    return np.concatenate([np.atleast_1d(each[kind][name]) for each in rows])
+
+
+def alone(rows: Rows) -> dict[str, float]:
+    """Of the recipients of these rows as they are, the mean."""
+    names = {"accuracy": "clean_accuracy", "asr": "asr", "robust_accuracy": "robust_accuracy"}
+    return {told: float(pooled(rows, ALONE, name).mean()) for name, told in names.items()}
+
+
+def told(rows: Rows, kind: str, seed: int) -> dict[str, Any]:
+    """Of all donors' rows together the accuracies, and what becomes of the backdoor."""
+    means = {f"{name}_mean": float(pooled(rows, kind, name).mean()) for name in ("asr", "robust_accuracy")}
+    return distribution(pooled(rows, kind, "accuracy"), seed=seed) | means

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -186,3 +188,15 @@ def copied(finished: Finished, tmp_path: Path) -> Path:
     home = tmp_path / "home"
     shutil.copytree(finished.home, home, symlinks=True, ignore=shutil.ignore_patterns("prefect"))
     return home
+
+
+@pytest.fixture
+def as_summary(run_files) -> Callable[..., dict[str, Any]]:
+    """A study's part of `summary.json` as it lies in a run's folder, beside what every run tells of itself."""
+
+    def make(study: str, summary: dict[str, Any]) -> dict[str, Any]:
+        common = ("run_id", "seed", "started", "seconds", "stages", "environment", "config_hash", "state", "error")
+        kept = {key: run_files["summary"][key] for key in common}
+        return json.loads(json.dumps({"study": study, "preset": "smoke"} | kept | summary))
+
+    return make

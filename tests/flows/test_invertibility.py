@@ -52,11 +52,8 @@ def ran(tmp_path_factory):
 
 
 @pytest.fixture
-def whole(ran, run_files):
-    """Its summary as it lies in a run's folder."""
-    common = ("run_id", "seed", "started", "seconds", "stages", "environment", "config_hash", "state", "error")
-    kept = {key: run_files["summary"][key] for key in common}
-    return json.loads(json.dumps({"study": "invertibility", "preset": "smoke"} | kept | ran[1]))
+def whole(ran, as_summary):
+    return as_summary("invertibility", ran[1])
 
 
 def problems(summary):

@@ -11,7 +11,6 @@ import torch
 from flows.cells import study_of
 from flows.configuration import Cell, ParameterDiffusion
 from flows.inverting import train_and_invert
-from flows.protecting_images import protect_and_edit
 from flows.studies import KINDS
 from flows.transplanting import check
 from flows.unseen import generate_for_unseen
@@ -29,12 +28,10 @@ from tasks.align import KINDS as ALIGNMENTS
 from tasks.align import Weights, align
 from tasks.attack import goal_of
 from tasks.attempts import Attempt
-from tasks.editors import Trained
 from tasks.fine_tune import fine_tune
 from tasks.generators import GeneratorConfig, LatentDdpm
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
-from tasks.protect import Trial
 from tasks.recipients import recipients
 from tasks.run import Run
 from tasks.token_generator import TokenDiffusion
@@ -312,52 +309,3 @@ def test_docstrings_are_one_line_in_the_list(study: str, preset: str) -> None:
     assert 20 < len(said.splitlines()[0]) <= 120
     if preset in ("smoke", "digits"):  # what runs in the tests and at night
         assert re.search(r"\b\d+ (s|seconds?|min|minutes?)\b", said), f"{preset} does not say how long it takes"
-
-
-PROTECTING = [preset for study, preset in PRESETS if study == "image_protection"]
-
-
-def hasty(wanted: Trained) -> Trained:
-    training = dataclasses.replace(wanted.training, steps=2, batch=2)
-    network = dataclasses.replace(wanted.network, width=4)
-    judge = dataclasses.replace(wanted.judge, width=2)
-    return dataclasses.replace(wanted, training=training, network=network, judge=judge)
-
-
-@pytest.mark.parametrize("preset", PROTECTING)
-def test_two_steps_of_every_protection(preset: str, tmp_path: Path) -> None:
-    """Of every inpainter that is trained, method and journey; where a file is named, a small network stands in."""
-    full = KINDS["image_protection"].preset_functions()[preset]()
-    small = KINDS["image_protection"].preset_functions()["smoke"]().inpainter
-    study = dataclasses.replace(
-        full,
-        inpainter=hasty(full.inpainter if isinstance(full.inpainter, Trained) else small),
-        variants=tuple(hasty(each) for each in full.variants),
-        methods=tuple(map(brief_method, full.methods)),
-        implanting=full.implanting and dataclasses.replace(full.implanting, steps=2, batch=2),
-        images=1,
-        quality=dataclasses.replace(full.quality, each=1),
-    )
-    draw = torch.Generator().manual_seed(0)
-
-    def some(side: int) -> Split:
-        images = torch.randint(256, (2, 3, side, side), generator=draw, dtype=torch.uint8)
-        return Split(images=images, labels=torch.arange(2))
-
-    data = full.data
-    splits = Splits(
-        name=data.source,
-        classes=("one", "two"),
-        train=some(data.training_size or data.size),
-        validation=some(data.size),
-        test=some(data.size),
-    )
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
-    summary, _ = protect_and_edit(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
-    assert len(summary["methods"]) == len(full.methods)
-    assert len(summary["vulnerability"]) == 1 + len(full.variants)
-
-
-def brief_method(trial: Trial) -> Trial:
-    steps = {"iterations": 2} if hasattr(trial.method, "iterations") else {}
-    return dataclasses.replace(trial, method=dataclasses.replace(trial.method, **steps))

@@ -69,11 +69,9 @@ def ran(tmp_path_factory):
     return home, *run(study(), home)
 
 
-def test_the_summary_is_one_of_the_schema(ran, run_files):
+def test_the_summary_is_one_of_the_schema(ran, as_summary):
     _, summary, _ = ran
-    common = {key: run_files["summary"][key] for key in ("run_id", "seed", "started", "seconds", "stages")}
-    common |= {key: run_files["summary"][key] for key in ("environment", "config_hash", "state", "error")}
-    whole = json.loads(json.dumps({"study": "robustness", "preset": "smoke"} | common | summary))
+    whole = as_summary("robustness", summary)
     assert [error.message for error in Draft202012Validator(SCHEMA_OF_SUMMARIES).iter_errors(whole)] == []
     assert set(summary["models"]) == {"undefended"}
     assert set(summary["models"]["undefended"]["attacks"]) == {"fgsm_linf", "pgd_linf", "pgd_linf_targeted"}

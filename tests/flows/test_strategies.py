@@ -51,18 +51,12 @@ def ran(tmp_path_factory):
     return home, *run(study(), home)
 
 
-def whole(summary, run_files) -> dict:
-    common = ("run_id", "seed", "started", "seconds", "stages", "environment", "config_hash", "state", "error")
-    kept = {key: run_files["summary"][key] for key in common}
-    return json.loads(json.dumps({"study": "strategies", "preset": "smoke"} | kept | summary))
-
-
 def problems(summary: dict) -> list[str]:
     return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(summary)]
 
 
-def test_the_summary_is_one_of_the_schema(ran, run_files) -> None:
-    told = whole(ran[1], run_files)
+def test_the_summary_is_one_of_the_schema(ran, as_summary) -> None:
+    told = as_summary("strategies", ran[1])
     assert problems(told) == []
     assert set(told["strategies"]) == {"last_phase", "shrink", "many_seeds"}
     del told["strategies"]["shrink"]["transplanted"]
@@ -105,8 +99,8 @@ def test_a_second_run_computes_nothing_and_says_the_same(ran) -> None:
     assert len(list((home / "store" / "fine_tuned").iterdir())) == 1  # all keep the same layers
 
 
-def test_it_is_drawn_and_told(ran, run_files, tmp_path: Path) -> None:
-    told = whole(ran[1], run_files)
+def test_it_is_drawn_and_told(ran, as_summary, tmp_path: Path) -> None:
+    told = as_summary("strategies", ran[1])
     for name, content in {"summary": told, "details": ran[2], "config": as_json(study())}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
     page = build(tmp_path).read_text()
@@ -119,14 +113,14 @@ def test_it_is_drawn_and_told(ran, run_files, tmp_path: Path) -> None:
     assert named == [("strategy", name) for name in told["strategies"]]
 
 
-def test_a_strategy_that_stops_does_not_stop_the_others(tmp_path: Path, run_files) -> None:
+def test_a_strategy_that_stops_does_not_stop_the_others(tmp_path: Path, as_summary) -> None:
     """At such a rate the loss becomes no number."""
     wild = dataclasses.replace(STRATEGIES[1], then=dataclasses.replace(BRIEF, learning_rate=1e6, weight_decay=10.0))
     summary, _ = run(study(strategies=(wild, STRATEGIES[2])), tmp_path)
     assert set(summary["strategies"]) == {"many_seeds"}
     assert "became" in summary["failed_strategies"]["shrink"]["error"]
     assert summary["verdict"].endswith("1 stopped: shrink.")
-    assert problems(whole(summary, run_files)) == []
+    assert problems(as_summary("strategies", summary)) == []
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,8 @@ def ran(tmp_path_factory):
 
 
 @pytest.fixture
-def whole(ran, run_files):
-    """Its summary as it lies in a run's folder."""
-    common = {key: run_files["summary"][key] for key in ("run_id", "seed", "started", "seconds", "stages")}
-    common |= {key: run_files["summary"][key] for key in ("environment", "config_hash", "state", "error")}
-    return json.loads(json.dumps({"study": "transplant", "preset": "smoke"} | common | ran[1]))
+def whole(ran, as_summary):
+    return as_summary("transplant", ran[1])
 
 
 def test_the_summary_is_one_of_the_schema(whole):

@@ -40,11 +40,8 @@ def ran(tmp_path_factory):
 
 
 @pytest.fixture
-def whole(ran, run_files):
-    """Its summary as it lies in a run's folder."""
-    common = {key: run_files["summary"][key] for key in ("run_id", "seed", "started", "seconds", "stages")}
-    common |= {key: run_files["summary"][key] for key in ("environment", "config_hash", "state", "error")}
-    return json.loads(json.dumps({"study": "transplant", "preset": "smoke"} | common | ran[0]))
+def whole(ran, as_summary):
+    return as_summary("transplant", ran[0])
 
 
 def test_all_sets_of_models_are_in_the_summary(whole):
