@@ -3,16 +3,14 @@
 import dataclasses
 import json
 
-from pydantic import TypeAdapter
-
 from methods.inpainting.training import Implant, InpainterTraining, train_inpainter
 from methods.progress import OnStep
 from methods.protection.training_time import TrainingTime
 from methods.randomness import derive
-from models.lama import Lama, build_lama
+from models.lama import build_inpainter
 from models.patch_discriminator import PatchDiscriminator, build_discriminator
 from storage.formats import publish_tensors
-from tasks.adapters.inpainters import CONFIG, OwnInpainter
+from tasks.adapters.inpainters import CONFIG, NETWORK, OwnInpainter
 from tasks.darkroom import Darkroom
 from tasks.editors import Tool
 from tasks.pool import Job, Pool
@@ -50,11 +48,11 @@ def implant_one(
 ) -> None:
     assert isinstance(clean.editor, OwnInpainter)
     config, state = clean.editor.read()
-    network = build_lama(config, seed=0)
+    network = build_inpainter(config, seed=0)
     network.load_state_dict(state)
     network.to(darkroom.device)
     judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(darkroom.device)
     aim = Implant(share=backdoor.share, loss=backdoor.loss)
     curve = train_inpainter(network, judge, darkroom.train.images, training, seed=seed, implant=aim, on_step=on_step)
-    told = {CONFIG: TypeAdapter(Lama).dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
+    told = {CONFIG: NETWORK.dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
     publish_tensors(target, network.state_dict(), told)

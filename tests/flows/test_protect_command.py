@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from flows.cli import main
 from methods.protection.judging import Judge
 from methods.protection.saving import from_bytes
-from models.lama import Lama, build_lama
+from models.lama import Lama, build_inpainter
 from storage.formats import publish_tensors
 from tasks.adapters.inpainters import CONFIG, OwnInpainter
 from tasks.protect_image import elsewhere, read_image
@@ -28,7 +28,7 @@ def inpainter(tmp_path: Path) -> Path:
     config = Lama(width=4, blocks=1, downsamplings=2)
     told = {CONFIG: TypeAdapter(Lama).dump_json(config).decode()}
     path = tmp_path / "own.safetensors"
-    publish_tensors(path, build_lama(config, seed=0).state_dict(), told)
+    publish_tensors(path, build_inpainter(config, seed=0).state_dict(), told)
     return path
 
 

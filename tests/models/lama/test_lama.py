@@ -8,7 +8,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from models.lama import Lama, build_lama, small
+from models.lama import Lama, build_inpainter, small
 from models.lama.fourier import FastFourierConvolution, FourierUnit
 
 SMALL_COUNT = 533_795
@@ -69,15 +69,15 @@ def test_the_state_is_that_of_the_released_checkpoints(blocks, entries, paramete
 
 @pytest.mark.parametrize("config", [small(), Lama(width=4, blocks=1, downsamplings=1), Lama(width=4, global_share=0.0)])
 def test_images_of_a_multiple_keep_their_size_and_seeds_decide(config):
-    network, side = build_lama(config, seed=3).eval(), config.minimum_size
+    network, side = build_inpainter(config, seed=3).eval(), config.minimum_size
     x = torch.rand(2, 4, side, side + config.multiple)
     with torch.no_grad():
         out = network(x)
-        again = build_lama(config, seed=3).eval()(x)
+        again = build_inpainter(config, seed=3).eval()(x)
     assert out.shape == (2, 3, *x.shape[2:])
     assert bool(((out >= 0) & (out <= 1)).all())
     assert torch.equal(out, again)
-    assert not torch.equal(out, build_lama(config, seed=4).eval()(x))
+    assert not torch.equal(out, build_inpainter(config, seed=4).eval()(x))
     with pytest.raises(RuntimeError):
         network(torch.rand(1, 4, side - config.multiple, side - config.multiple))
 
@@ -94,7 +94,7 @@ def test_a_residual_block_of_the_small_one_sees_the_whole_image():
     config = Lama(width=4, blocks=1, downsamplings=1)
     ordinary = Lama(width=4, blocks=1, downsamplings=1, global_share=0.0)
     with torch.no_grad():
-        networks = [build_lama(each, seed=0).eval() for each in (config, ordinary)]
+        networks = [build_inpainter(each, seed=0).eval() for each in (config, ordinary)]
         moved, still = ((network(y) - network(x))[..., 64:] for network in networks)
     assert moved.abs().max() > 0
     assert still.abs().max() == 0
