@@ -52,7 +52,7 @@ def implant_one(
     network.load_state_dict(state)
     network.to(darkroom.device)
     judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(darkroom.device)
-    aim = Implant(share=backdoor.share, loss=backdoor.loss)
+    aim = Implant(share=backdoor.share, put=backdoor.put, goal=backdoor.goal)
     curve = train_inpainter(network, judge, darkroom.train.images, training, seed=seed, implant=aim, on_step=on_step)
     told = {CONFIG: NETWORK.dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
     publish_tensors(target, network.state_dict(), told)

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from annotated_types import Gt, Interval, Lt
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from methods.backdoor.triggers import Patch
 from methods.evaluation.similarity import masked_l1, masked_ssim
-from methods.protection.inpainter import Images, Inpainter, Masks, fill
+from methods.protection.inpainter import Images, Inpainter, Masks
 from methods.protection.objective import mse_over
 from methods.protection.regions import check
 from methods.protection.targets import TargetKind, target
@@ -37,7 +37,8 @@ class Backdoored:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTime:
-    """(1 − ρ)·L_inpaint + ρ·MSE_m(G(T(x), m), φ), the backdoor of "Attack as Defense" that is put in while training.
+    """(1 − ρ)·L_inpaint + ρ·MSE_m(G(T(x), m), φ), the backdoor of "Attack as Defense" that is put in while training,
+    by `methods.inpainting.training.Implant`.
 
     share: ρ. trigger: T, a patch that covers what was there. target: φ. target_ratio: see `Backdoored`. The mask never
     covers the trigger, which would be erased before the network sees it.
@@ -51,18 +52,14 @@ class TrainingTime:
     target: TargetKind = "far_colour"
     target_ratio: Annotated[float, Interval(ge=0, le=1)] = 0.5
 
-    def loss(self, generator: nn.Module, images: Images, masks: Masks, step: int) -> Float[Tensor, ""]:
-        """MSE_m(G(T(x), m), φ), the mean of a batch, for a training that weighs it against its own L_inpaint.
-
-        The generator is called once, in the mode that it is in; the step decides nothing.
-        """
-        triggered, visible = self.put(images, masks)
-        return mse_over(fill(generator, triggered, visible), target(self.target, images), visible).mean()
-
     def put(self, images: Images, masks: Masks) -> tuple[Images, Masks]:
         """T(x), and the masks without the pixels of the trigger."""
         covered = self.trigger.covered(images.shape[2], images.shape[3]).to(images.device)
         return images.masked_fill(covered, self.trigger.value / 255), masks.masked_fill(covered, 0)
+
+    def goal(self, images: Images) -> Images:
+        """φ."""
+        return target(self.target, images)
 
     @torch.no_grad()
     def measure(self, inpainter: Inpainter, images: Images, masks: Masks) -> Backdoored:
@@ -72,7 +69,7 @@ class TrainingTime:
         """
         triggered, visible = self.put(images, masks)
         check(images, visible)
-        phi, clean = target(self.target, images), inpainter(images, visible)
+        phi, clean = self.goal(images), inpainter(images, visible)
         with_trigger = mse_over(inpainter(triggered, visible), phi, visible)
         without, original = (mse_over(each, phi, visible) for each in (clean, images))
         return Backdoored(
