@@ -1,5 +1,7 @@
 """Judgement of a protection on editors that are known by heart, and the training-time backdoor."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -96,7 +98,7 @@ def test_the_trigger_is_put_beside_the_mask():
     assert visible.sum().item() == masks.sum().item() - 2 * 2 * 4
     network = generator(dtype=torch.float32)
     with pytest.raises(BadData, match="empty"):
-        method.measure(Pasted(network), x, masks_of(x, (slice(0, 2), slice(0, 2))))
+        method.measure(Pasted(network), Pasted(network), x, masks_of(x, (slice(0, 2), slice(0, 2))))
 
 
 def test_a_network_that_learns_both_aims_answers_the_trigger_and_nothing_else():
@@ -107,7 +109,8 @@ def test_a_network_that_learns_both_aims_answers_the_trigger_and_nothing_else():
         torch.manual_seed(0)
         network = _Pooled()
     optimiser = Adam(network.parameters(), 0.02)
-    before = method.measure(Pasted(network), x, masks)
+    original = Pasted(copy.deepcopy(network))
+    before = method.measure(original, original, x, masks)
     network.requires_grad_(True)
     triggered, visible = method.put(x, masks)
     for _ in range(300):
@@ -117,12 +120,14 @@ def test_a_network_that_learns_both_aims_answers_the_trigger_and_nothing_else():
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    after = method.measure(Pasted(network), x, masks)
+    after = method.measure(Pasted(network), original, x, masks)
     assert after.triggered.float().mean() > 0.9
     assert after.falsely_triggered.float().mean() < 0.1
     assert after.target_mse_triggered.mean() < 0.5 * after.target_mse_clean.mean()
     assert after.clean_l1.mean() < before.clean_l1.mean()
     assert not before.triggered.any()
+    assert (before.ssim_kept == 1).all()
+    assert (after.ssim_kept < 1).all()
     assert torch.equal(after.target_mse_original, mse_over(x, target("far_colour", x), visible))
 
 
