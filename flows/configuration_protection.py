@@ -1,7 +1,7 @@
 """The configuration of the study `image_protection`."""
 
 import dataclasses
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Interval, MinLen
 
@@ -55,6 +55,10 @@ class ImageProtection:
     block: Annotated[int, Ge(1)] = 8
     seed: Seed = 0
     resources: Resources = Resources()
+
+    def tonight(self, rotating: int) -> Self:
+        """As the nightly runs it. Its inpainters have seeds of their own, the same every night."""
+        return dataclasses.replace(self, seed=rotating)
 
     @property
     def apparatus(self) -> DarkroomApparatus:

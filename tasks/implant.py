@@ -9,30 +9,30 @@ from methods.protection.training_time import TrainingTime
 from methods.randomness import derive
 from models.lama import build_inpainter
 from models.patch_discriminator import PatchDiscriminator, build_discriminator
+from storage.files import Ref
 from storage.formats import publish_tensors
 from tasks.adapters.inpainters import CONFIG, NETWORK, OwnInpainter
 from tasks.darkroom import Darkroom
 from tasks.editors import Tool
-from tasks.pool import Job, Pool
+from tasks.pool import Job
 from tasks.run import Run
-from tasks.stage import stage
 
 IMPLANTED = "implanted"
 """What the backdoored inpainter is called."""
 
 
-@stage
-def implant(
-    pool: Pool, clean: Tool, backdoor: TrainingTime, training: InpainterTraining, digest: str, run: Run
-) -> Tool:
-    """The inpainter `clean`, one of our own files, trained on; digest: of the photographs' squares."""
-    job = Job(
+def implanting(clean: Tool, backdoor: TrainingTime, training: InpainterTraining, digest: str, run: Run) -> Job:
+    """Trains the inpainter `clean`, one of our own files, on; digest: of the photographs' squares."""
+    return Job(
         work=implant_one,
         arguments=(clean, backdoor, training, run.seed),
         target=run.product("inpainter", ".safetensors", clean.key, backdoor, training, digest, run.seed),
         label=IMPLANTED,
     )
-    (ref,) = pool.carry_out("implant", [job])
+
+
+def implanted(ref: Ref) -> Tool:
+    """What `implanting` left."""
     return Tool(name=IMPLANTED, editor=OwnInpainter(path=ref.path), sha256=ref.sha256)
 
 

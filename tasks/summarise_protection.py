@@ -15,6 +15,7 @@ from storage.files import Ref
 from storage.pictures import as_png
 from storage.protection_rows import read_judged
 from tasks.protect import Block, Trial, protected_pictures
+from tasks.protection_alternatives import alternatives
 from tasks.protection_numbers import Rows, curve, method_numbers
 from tasks.protection_verdict import verdict
 from tasks.regions import Regions, region_masks
@@ -61,6 +62,7 @@ def summarise_protection(
     summary: dict[str, Any] = {
         "subject": subject,
         "methods": numbers[subject] | implanted,
+        "beside": alternatives(crafted_on[subject]),
         "inpainters": dict(products.fills),
         "backdoor": dict(products.backdoor),
         "vulnerability": vulnerability,

@@ -7,7 +7,7 @@ from flows.configuration_protection import ImageProtection
 from methods.backdoor.triggers import Watermark
 from methods.inpainting.quality import Quality
 from methods.inpainting.training import InpainterTraining
-from methods.protection.distortions import Blur, Resize
+from methods.protection.distortions import Blur, Distortions, Resize
 from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
 from methods.protection.objective import Losses
@@ -30,15 +30,34 @@ SMALL = FourierUNet(downsamplings=3, most=64)
 TRANSFORMS = (JpegFile(quality=95), JpegFile(quality=75), JpegFile(quality=50), Resize(), Blur())
 
 
+BESIDE = {
+    "runtime_pgd_robust": Losses(distortions=Distortions()),
+    "runtime_pgd_hide0": Losses(hide_weight=0.0),
+    "runtime_pgd_hide8": Losses(hide_weight=8.0),
+}
+"""Sign steps that differ from the usual ones in what they lower, tried at the largest ε alone."""
+
+
 def _methods(
-    *, epsilons: Sequence[float] = SWEEP, iterations: int = 20, faithful: Sequence[float] = (USUAL,), strong: int = 0
+    *,
+    beside: int,
+    epsilons: Sequence[float] = SWEEP,
+    iterations: int = 20,
+    faithful: Sequence[float] = (USUAL,),
+    strong: int = 0,
 ) -> tuple[Trial, ...]:
-    """Sign steps and their control at every ε, the published optimiser at some. strong: images of the long search."""
+    """Sign steps and their control at every ε, the published optimiser at some. beside, strong: images of `BESIDE` and
+    of the long search; a trial that says how many is made against no variants and counts in no curve.
+    """
     trials = [Trial(method=RuntimePgd(epsilon=epsilon, iterations=iterations)) for epsilon in epsilons]
     trials += [Trial(method=RuntimeFaithful(epsilon=epsilon, iterations=iterations)) for epsilon in faithful]
     trials += [Trial(method=NoiseControl(epsilon=epsilon)) for epsilon in epsilons]
+    largest = max(epsilons)
+    for label, losses in BESIDE.items():
+        method = RuntimePgd(epsilon=largest, iterations=iterations, losses=losses)
+        trials.append(Trial(method=method, label=label, images=beside))
     if strong:
-        longest = RuntimePgd(epsilon=max(epsilons), iterations=200, step_size=0.25, restarts=2)
+        longest = RuntimePgd(epsilon=largest, iterations=200, step_size=0.25, restarts=2)
         trials.append(Trial(method=longest, label="runtime_pgd_strong", images=strong))
     return tuple(trials)
 
@@ -74,6 +93,14 @@ def smoke() -> ImageProtection:
         Trial(method=RuntimePgd(iterations=2, losses=losses)),
         Trial(method=RuntimePgd(epsilon=16 / 255, iterations=2, losses=losses)),
         Trial(method=RuntimePgd(epsilon=16 / 255, iterations=3, restarts=2, losses=losses), label="strong", images=2),
+        *(
+            Trial(
+                method=RuntimePgd(epsilon=16 / 255, iterations=2, losses=dataclasses.replace(each, expansion=4)),
+                label=label,
+                images=2,
+            )
+            for label, each in BESIDE.items()
+        ),
         Trial(method=RuntimeFaithful(iterations=2, losses=losses)),
         Trial(method=NoiseControl(losses=losses)),
         Trial(method=NoiseControl(epsilon=16 / 255, losses=losses)),
@@ -107,7 +134,7 @@ def digits() -> ImageProtection:
         data=Photographs(size=64, training_size=48, tiles=4, crops=400),
         inpainter=_small("lama_brief", 800),
         others=CLASSICAL,
-        methods=(*_methods(strong=2), Trial(method=TrainingTime())),
+        methods=(*_methods(beside=8, strong=2), Trial(method=TrainingTime())),
         implanting=_small("", 200).training,
         transforms=TRANSFORMS,
         regions=Regions(side=20, far_side=12),
@@ -141,7 +168,7 @@ def photos() -> ImageProtection:
             _judged("more_adversarial", steps, 1.0),
             dataclasses.replace(plain, training=dataclasses.replace(plain.training, l1_known=5.0)),
         ),
-        methods=_methods(strong=2),
+        methods=_methods(beside=8, strong=2),
         implanting=None,
         images=12,
     )
@@ -157,7 +184,7 @@ def lama() -> ImageProtection:
         preset="lama",
         data=Photographs(size=192, tiles=2),
         inpainter=ReleasedLama(path="big-lama/models/best.ckpt"),
-        methods=_methods(faithful=SWEEP, strong=4),
+        methods=_methods(beside=12, faithful=SWEEP, strong=4),
         implanting=None,
         regions=Regions(side=60, far_side=36),
         quality=Quality(),
