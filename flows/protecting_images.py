@@ -8,6 +8,7 @@ from flows.configuration_protection import ImageProtection
 from methods.protection.training_time import TrainingTime
 from storage.datasets import Splits
 from tasks.attack import chosen_samples
+from tasks.backdoor_fills import measure_backdoor
 from tasks.editors import Tool, Trained, gather
 from tasks.fills import measure_fills
 from tasks.implant import implant
@@ -28,9 +29,11 @@ def protect_and_edit(
     samples = tuple(chosen_samples(len(splits.test), study.images))
     plan = planned(study, subject, variants, samples)
     fitted = [subject, *variants, *tools[1 + len(study.variants) :]]
+    backdoor: dict[str, float] = {}
     if study.backdoor is not None and study.implanting is not None:
         spoilt = implant(pool, subject, study.backdoor, study.implanting, splits.digest, run)
         fitted.append(spoilt)
+        backdoor = measure_backdoor(pool, subject, spoilt, study.backdoor, study.quality, splits.digest, run)
         trials = [trial for trial in study.methods if isinstance(trial.method, TrainingTime)]
         plan += [block for trial in trials for block in blocks(trial, spoilt, samples, study.block)]
     expansion = study.judge.expansion
@@ -45,7 +48,7 @@ def protect_and_edit(
         run,
     )
     fills = measure_fills(pool, fitted, study.quality, samples, splits.digest, run)
-    products = Products(plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills)
+    products = Products(plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills, backdoor=backdoor)
     return summarise_protection(products, study.regions, study.judge, study.broken, splits, study.seed)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from methods.inpainting.quality import Quality
 from methods.inpainting.training import InpainterTraining
 from methods.protection.inpainter import Inpainter
-from models.lama import Lama
+from models.lama import InpaintingNetwork
 from models.patch_discriminator import PatchDiscriminator
 from storage.files import Ref, sha256, verify_ref
 from storage.photographs import Photographs
@@ -36,7 +36,7 @@ class Trained:
 
     kind: Literal["trained"] = "trained"
     name: str
-    network: Lama
+    network: Annotated[InpaintingNetwork, Field(discriminator="kind")]
     judge: PatchDiscriminator = dataclasses.field(default_factory=PatchDiscriminator)
     training: InpainterTraining
     seed: Annotated[int, Ge(0)] = 0

@@ -24,12 +24,14 @@ from tasks.summarise import data_facts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Products:
-    """protected, judged: a table for each block of the plan. fills: how well each editor fills, by name."""
+    """protected, judged: a table for each block of the plan. fills: how well each editor fills, by name. backdoor: what
+    the backdoored inpainter does with and without its trigger; empty where there is none."""
 
     plan: tuple[Block, ...]
     protected: tuple[Ref, ...]
     judged: tuple[Ref, ...]
     fills: Mapping[str, Mapping[str, float]]
+    backdoor: Mapping[str, float]
 
 
 def summarise_protection(
@@ -62,6 +64,7 @@ def summarise_protection(
         "methods": numbers[subject] | implanted,
         "beside": alternatives(crafted_on[subject]),
         "inpainters": dict(products.fills),
+        "backdoor": dict(products.backdoor),
         "vulnerability": vulnerability,
         "variants": {name: numbers[name] for name in vulnerability if name != subject},
         "limits": dataclasses.asdict(judge) | {"broken": broken},

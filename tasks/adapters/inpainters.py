@@ -2,15 +2,15 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from methods.errors import BadData
 from methods.protection.inpainter import Inpainter, Pasted
-from models.lama import Lama
+from models.lama import InpaintingNetwork, Lama
 from storage.exchange.lama import read_lama
 from storage.formats import read_tensors
 from tasks.adapters.classical import Classical
@@ -18,6 +18,7 @@ from tasks.adapters.scripted import TorchScriptFile
 
 CONFIG = "network"
 """Of the metadata: the configuration of the network, as JSON."""
+NETWORK: TypeAdapter[InpaintingNetwork] = TypeAdapter(Annotated[InpaintingNetwork, Field(discriminator="kind")])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,12 @@ class OwnInpainter:
         network, state = self.read()
         return _inpainter(network, state, self.path, device)
 
-    def read(self) -> tuple[Lama, dict[str, Tensor]]:
+    def read(self) -> tuple[InpaintingNetwork, dict[str, Tensor]]:
         """The configuration and the state; raises as above, but for a state that does not suit."""
         path = Path(self.path).expanduser()
         state, metadata = read_tensors(path)
         try:
-            return TypeAdapter(Lama).validate_json(metadata.get(CONFIG, "")), state
+            return NETWORK.validate_json(metadata.get(CONFIG, "")), state
         except ValidationError as error:
             raise BadData(
                 problem=f"{path} does not say which network its tensors belong to",
@@ -69,12 +70,12 @@ Editor = OwnInpainter | ReleasedLama | TorchScriptFile | Classical
 """Each is opened on a device and is an `Inpainter` then; those that are `differentiable` let gradients through."""
 
 
-def _inpainter(network: Lama, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
+def _inpainter(network: InpaintingNetwork, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
     module = built(network, state, path)
     return Pasted(module.to(device), multiple=network.multiple)
 
 
-def built(network: Lama, state: dict[str, Tensor], path: str) -> nn.Module:
+def built(network: InpaintingNetwork, state: dict[str, Tensor], path: str) -> nn.Module:
     """The generator with this state. Raises `BadData` unless names and shapes are exactly its own, and all finite."""
     with torch.device("meta"):
         module = network.module()

@@ -9,7 +9,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from flows.cli import main
-from models.lama import Lama, build_lama
+from models.lama import Lama, build_inpainter
 from storage.formats import publish_tensors
 from tasks.adapters.inpainters import CONFIG
 
@@ -23,7 +23,7 @@ def inpainter(tmp_path: Path) -> Path:
     config = Lama(width=4, blocks=1, downsamplings=2)
     told = {CONFIG: TypeAdapter(Lama).dump_json(config).decode()}
     path = tmp_path / "own.safetensors"
-    publish_tensors(path, build_lama(config, seed=0).state_dict(), told)
+    publish_tensors(path, build_inpainter(config, seed=0).state_dict(), told)
     return path
 
 
