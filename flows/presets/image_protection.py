@@ -167,7 +167,7 @@ def photos() -> ImageProtection:
             _judged("more_adversarial", steps, 1.0),
             dataclasses.replace(plain, training=dataclasses.replace(plain.training, l1_known=5.0)),
         ),
-        methods=_methods(beside=8, strong=2),
+        methods=_methods(beside=12, strong=2),
         implanting=None,
         images=12,
     )

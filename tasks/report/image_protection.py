@@ -28,7 +28,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
         found.append(Plot(name=f"gallery_{place + 1}", title=title, caption=caption, figure=figure))
     if pictures := triggered(summary, details):
         caption = (
-            f"{summary['subject']} was trained on until a visible trigger in the corner of an image spoils its fills; "
+            f"{summary['subject']} was trained on until a visible trigger in an image spoils its fills; "
             "it is this trained-on inpainter that fills the region without and with the trigger (below: how alike "
             "these two are), so that both columns show what the further training did. On the right, for comparison, "
             f"the fill of {summary['subject']} as it was before."

@@ -44,7 +44,7 @@ def hiding(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             weights |= {told["than"]: told["usual_hide_weight"], name: told["hide_weight"]}
     keys = ("ssim_edit", "ssim_benign", "ssim_far")
     return [
-        {"weight": number(weight), "epsilon": number(methods[name]["epsilon"]), "n": methods[name]["n"]}
+        {"weight": f"{weight:g}", "epsilon": number(methods[name]["epsilon"]), "n": methods[name]["n"]}
         | {
             "similarities": [f"{methods[name][key]:.3f}" for key in keys],
             "hidden": percent(methods[name]["hidden_share"]),

@@ -125,6 +125,18 @@ def test_nothing_that_is_given_is_written_over(tmp_path: Path, image: Path, inpa
     assert image.read_bytes() == (folder / "a.png").read_bytes()
 
 
+def test_nothing_changes_outside_of_the_window(tmp_path: Path, image: Path, inpainter: Path) -> None:
+    out = tmp_path / "out.png"
+    order = ("--box", "20,16,8,6", "--around", 7, "--inpainter", inpainter, "--iterations", 1, "-o", out)
+    done = protect(tmp_path, image, *order)
+    assert done.exit_code == 0, done.output
+    assert json.loads(out.with_suffix(".json").read_text())["window"] == [13, 9, 22, 20]
+    changed = (np.asarray(Image.open(image)) != np.asarray(Image.open(out))).any(2)
+    assert changed[9:29, 13:35].any()
+    changed[9:29, 13:35] = False
+    assert not changed.any()
+
+
 def test_through_compression_and_resizing(tmp_path: Path, image: Path, inpainter: Path) -> None:
     order = (image, "--box", " 20, 16  8,6", "--inpainter", inpainter, "--iterations", 1)
     told = {}
