@@ -74,15 +74,14 @@ class Tool:
 
 def tool(name: str, editor: Editor) -> Tool:
     """Raises `MissingFile`."""
-    path = getattr(editor, "path", None)
-    return Tool(name=name, editor=editor, sha256=sha256(Path(path).expanduser()) if path else "")
+    return Tool(name=name, editor=editor, sha256="" if isinstance(editor, Classical) else sha256(editor.file))
 
 
 @functools.lru_cache(maxsize=4)
 def opened(tool: Tool, device: torch.device) -> Inpainter:
     """The last ones are kept: most jobs of a worker are about the same. Raises `WrongHash`, and what `open` does."""
     if not isinstance(tool.editor, Classical):
-        verify_ref(Ref(path=str(Path(tool.editor.path).expanduser()), sha256=tool.sha256))
+        verify_ref(Ref(path=str(tool.editor.file), sha256=tool.sha256))
     return tool.editor.open(device)
 
 

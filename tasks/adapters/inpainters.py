@@ -18,6 +18,11 @@ from tasks.adapters.scripted import TorchScriptFile
 
 CONFIG = "network"
 """Of the metadata: the configuration of the network, as JSON."""
+DEFAULT = "default"
+"""Stands for the inpainter that comes with the project; docs/inpainter.md says how it was trained and what it reaches.
+
+Its file lies beside this module, on every machine of a cluster; a path would be true on one only."""
+SHIPPED = Path(__file__).with_name("inpainter.safetensors")
 NETWORK: TypeAdapter[InpaintingNetwork] = TypeAdapter(Annotated[InpaintingNetwork, Field(discriminator="kind")])
 
 
@@ -32,21 +37,28 @@ class ReleasedLama:
     path: str
     network: Lama = dataclasses.field(default_factory=Lama)
 
+    @property
+    def file(self) -> Path:
+        return Path(self.path).expanduser()
+
     def open(self, device: torch.device) -> Inpainter:
         """Raises what `read_lama` does, and `BadData` where the tensors are not those of `network`."""
-        path = Path(self.path).expanduser()
-        return _inpainter(self.network, read_lama(path), str(path), device)
+        return _inpainter(self.network, read_lama(self.file), str(self.file), device)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OwnInpainter:
-    """What `weightsmith train-inpainter` wrote."""
+    """What `weightsmith train-inpainter` wrote. path: of the file, or `default`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     differentiable: ClassVar[bool] = True
 
     kind: Literal["own"] = "own"
-    path: str
+    path: str = DEFAULT
+
+    @property
+    def file(self) -> Path:
+        return SHIPPED if self.path == DEFAULT else Path(self.path).expanduser()
 
     def open(self, device: torch.device) -> Inpainter:
         """Raises `MissingFile`, `TornFile`, or `BadData` for a file without a configuration that suits it."""
@@ -55,13 +67,12 @@ class OwnInpainter:
 
     def read(self) -> tuple[InpaintingNetwork, dict[str, Tensor]]:
         """The configuration and the state; raises as above, but for a state that does not suit."""
-        path = Path(self.path).expanduser()
-        state, metadata = read_tensors(path)
+        state, metadata = read_tensors(self.file)
         try:
             return NETWORK.validate_json(metadata.get(CONFIG, "")), state
         except ValidationError as error:
             raise BadData(
-                problem=f"{path} does not say which network its tensors belong to",
+                problem=f"{self.file} does not say which network its tensors belong to",
                 remedy="give a file that `weightsmith train-inpainter` wrote",
             ) from error
 
