@@ -157,7 +157,7 @@ def test_an_inpainter_comes_along(tmp_path: Path, image: Path) -> None:
     assert out.is_file()
 
 
-def test_an_inpainter_that_is_one_is_needed_and_a_file_without_loss(tmp_path: Path, image: Path, inpainter: Path) -> None:
+def test_other_files_and_other_outputs_are_refused(tmp_path: Path, image: Path, inpainter: Path) -> None:
     box = ("--box", "20,16,8,6")
     for order, said in (
         (("-o", tmp_path / "out.png", "--inpainter", "model.onnx"), "ends with"),
