@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, MinLen
 from pydantic import Field
@@ -29,8 +29,20 @@ from tasks.tutorial import Tutorial
 Seed = Annotated[int, Ge(0)]
 
 
+class OfSeeds:
+    """A study about networks of several `seeds`. networks_a_night: how many, 0 if it takes no part in the nightly."""
+
+    __slots__ = ()
+    networks_a_night: ClassVar[int]
+
+    def tonight(self, rotating: int) -> Self:
+        """As the nightly runs it: one fixed seed, for comparison between nights, and one that rotates with the date."""
+        changes = {"seed": rotating, "seeds": (0, rotating)[: self.networks_a_night]}
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterDiffusion:
+class ParameterDiffusion(OfSeeds):
     """Every number that decides a run.
 
     seeds: one base network each, trained and collected side by side. seed: of the generators and their samples.
@@ -58,7 +70,7 @@ class ParameterDiffusion:
         return Apparatus(data=self.data, network=self.network, strategy=self.strategy, resources=self.resources)
 
 
-class OverBase:
+class OverBase(OfSeeds):
     """A study about the networks of another, whose data, resources and apparatus are its own."""
 
     __slots__ = ()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
 
-from flows.configuration import Seed, unique
+from flows.configuration import OfSeeds, Seed, unique
 from methods.collection.whole import ManySeeds
 from methods.errors import BadSetting
 from methods.invertibility.cross_entropy import CrossEntropy
@@ -24,7 +24,7 @@ from tasks.witness import Witness
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Invertibility:
+class Invertibility(OfSeeds):
     """Invertible classifiers trained by cross-entropy, by independence cross-entropy, and by a control between them.
 
     seeds: one network of each loss, from equal initial values. witness: the independent classifier that says what a

@@ -1,11 +1,12 @@
 """The configuration of the study `image_protection`."""
 
 import dataclasses
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Interval, MinLen
 
 from flows.configuration import Seed, unique
+from methods.backdoor.triggers import Patch
 from methods.errors import BadSetting
 from methods.inpainting.quality import Quality
 from methods.inpainting.training import InpainterTraining
@@ -55,6 +56,10 @@ class ImageProtection:
     seed: Seed = 0
     resources: Resources = Resources()
 
+    def tonight(self, rotating: int) -> Self:
+        """As the nightly runs it. Its inpainters have seeds of their own, the same every night."""
+        return dataclasses.replace(self, seed=rotating)
+
     @property
     def apparatus(self) -> DarkroomApparatus:
         return DarkroomApparatus(resources=self.resources)
@@ -96,9 +101,10 @@ class ImageProtection:
                 problem="training_time needs an inpainter of our own, and `implanting`, how it is trained on",
                 remedy="give both, or leave training_time out",
             )
-        if backdoor.trigger.size + backdoor.trigger.margin > self.regions.margin:
+        patch = backdoor.trigger
+        if isinstance(patch, Patch) and patch.size + patch.margin > self.regions.margin:
             raise BadSetting(
-                problem=f"a trigger of {backdoor.trigger.size} pixels may lie in a region {self.regions.margin} from "
+                problem=f"a patch of {patch.size} pixels may lie in a region {self.regions.margin} from "
                 "the edge, where an editor erases it",
-                remedy="make the trigger smaller, or regions.margin larger",
+                remedy="make it smaller, or regions.margin larger, or have a watermark",
             )

@@ -10,7 +10,6 @@ from typing import Any
 from prefect import flow
 
 from flows.ablations import ablations
-from flows.configuration_protection import ImageProtection
 from flows.image_protection import image_protection
 from flows.invertibility import invertibility
 from flows.parameter_diffusion import parameter_diffusion
@@ -82,19 +81,12 @@ def nightly(
 
 
 def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[str, Study]:
-    """The studies that take part: one fixed seed, for comparison between nights, and one that rotates with the date."""
+    """The studies that take part, with the seeds of this night."""
     nightly = {name: kind for name, kind in KINDS.items() if kind.configuration.networks_a_night}
     taking_part = [name for name, kind in nightly.items() if preset in kind.preset_functions()]
     if not taking_part:
         taking_part = list(KINDS)[:1]  # resolving it says which presets there are
-    studies = {}
-    for name in taking_part:
-        study = resolve(name, preset, settings.get(name, ()))
-        study = dataclasses.replace(study, seed=rotating)
-        if not isinstance(study, ImageProtection):  # it has no networks of several seeds
-            study = dataclasses.replace(study, seeds=(0, rotating)[: study.networks_a_night])
-        studies[name] = study
-    return studies
+    return {name: resolve(name, preset, settings.get(name, ())).tonight(rotating) for name in taking_part}
 
 
 def rotating_seed(moment: datetime) -> int:

@@ -1,6 +1,7 @@
 """The command `protect`."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from flows.cli import EXAMPLES, examples, home_option, main, output, prefect_bel
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from flows.protecting import MethodName, Way
+
 EXAMPLES["protect"] = """
     weightsmith protect photo.jpg --box 40,60,80,80 --inpainter inpainter.safetensors -o protected.png
     weightsmith protect photo.png --mask mask.png --inpainter best.ckpt --epsilon 8/255 --method strong -o protected.png
-    weightsmith protect FOLDER --mask MASKS --inpainter inpainter.safetensors -o OUT"""
+    weightsmith protect FOLDER --mask MASKS --inpainter inpainter.safetensors --through jpeg,resize -o OUT"""
 
 
 class Share(click.ParamType):
@@ -35,10 +38,20 @@ class Corners(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         try:
-            x, y, width, height = map(int, str(value).split(","))
+            x, y, width, height = map(int, re.split(r"\s*,\s*|\s+", str(value).strip()))
         except ValueError:
             self.fail(f"{value!r} is not of the form x,y,w,h in pixels", param, ctx)
         return x, y, width, height
+
+
+class Ways(click.ParamType):
+    name = "jpeg,resize"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        ways = tuple(dict.fromkeys(re.split(r"\s*,\s*", str(value).strip())))
+        if unknown := [way for way in ways if way not in ("jpeg", "resize")]:
+            self.fail(f"{unknown[0]!r} is not jpeg, resize or jpeg,resize", param, ctx)
+        return ways
 
 
 @main.command(epilog=examples("protect"))
@@ -53,6 +66,12 @@ class Corners(click.ParamType):
 @click.option("--epsilon", type=Share(), default="0.025", show_default=True, help="Largest change of a pixel, of 1.")
 @click.option("--iterations", type=click.IntRange(min=1), help="Of the search; 20, or 200 for strong.")
 @click.option("--expansion", type=click.IntRange(min=1), default=8, show_default=True, help="Of the region, pixels.")
+@click.option("--through", type=Ways(), help="Search for noise that survives these; three times as long.")
+@click.option(
+    "--around",
+    type=click.IntRange(min=1),
+    help="Work on the region and so many pixels around it, as an editor does that crops; large images need it.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @home_option
 def protect(
@@ -61,51 +80,57 @@ def protect(
     box: tuple[int, int, int, int] | None,
     target: Path,
     inpainter: str | None,
-    method: str,
+    method: "MethodName",
     epsilon: float,
     iterations: int | None,
     expansion: int,
+    through: "tuple[Way, ...] | None",
+    around: int | None,
     seed: int,
     home: Path | None,
 ) -> None:
     """Put noise into IMAGE, or all of a FOLDER, that spoils what an inpainter makes of a region.
 
     Beside the PNG lie a JSON file with every number, measured on the PNG as it lies there, and a contact sheet. Random
-    noise of the same size stands beside the protection: what is not better than it protects nothing.
+    noise of the same size stands beside the protection: what is not better than it protects nothing. What the same
+    command made before is found again.
     """
     with told(), prefect_below(home):
-        import dataclasses
-
-        from flows.protecting import editor_of, method_of, planned
+        from flows.protect_requests import planned
+        from flows.protecting import editor_of, losses_of, method_of
         from flows.protecting import protect as work
         from methods.protection.judging import Judge
 
-        chosen = method_of(method, epsilon, iterations)  # type: ignore[arg-type]
-        chosen = dataclasses.replace(chosen, losses=dataclasses.replace(chosen.losses, expansion=expansion))
-        editor, judge = editor_of(inpainter), Judge(expansion=expansion)
-        found = work(planned(image, mask, box, target, expansion), editor, chosen, judge, seed=seed)
-    output.print(table(found))
+        requests = planned(image, mask, box, target, around=around)
+        chosen = method_of(method, epsilon, iterations, losses_of(expansion, through or ()))
+        made, found = work(requests, editor_of(inpainter), chosen, Judge(expansion=expansion), seed=seed)
+    output.print(table(made, found))
     folder = target if image.is_dir() else target.absolute().parent
     output.print(f"path      {folder}", highlight=False, soft_wrap=True, markup=False)
 
 
-def table(found: Sequence[dict[str, Any]]) -> "Table":
-    """The edit of each image before (as with noise alone) and after."""
+def table(made: Sequence[dict[str, Any]], found: Collection[str]) -> "Table":
+    """The edit of each image before (as with noise alone) and after. found: those that were there before."""
     from rich import box
     from rich.table import Table
 
-    heads = ("image", "PSNR", "edit, noise", "edit", "around", "elsewhere", "target", "protected", "seconds")
-    caption = "SSIM of fills made from the protected and the clean image; target: share of the distance that is left"
+    heads = ("image", "PSNR", "edit, noise", "edit", "JPEG 75", "around", "elsewhere", "target", "protected", "seconds")
+    caption = (
+        "SSIM of fills made from the protected and the clean image; JPEG 75: of both after it; target: share of the "
+        "distance that is left"
+    )
     shown = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False, caption=caption)
-    for each in found:
+    for each in made:
         numbers, noise = each["protected"], each["noise_control"]
         shown.add_row(
             each["output"],
             f"{numbers['psnr']:.1f} dB",
             f"{noise['ssim_edit']:.3f}",
-            *(f"{numbers[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far")),
+            f"{numbers['ssim_edit']:.3f}",
+            f"{each['after']['jpeg_75']['ssim_edit']:.3f}",
+            *(f"{numbers[key]:.3f}" for key in ("ssim_benign", "ssim_far")),
             f"{numbers['target_mse'] / numbers['target_mse_clean']:.3f}",
             "yes" if numbers["protected"] else "no",
-            f"{each['seconds']:.1f}",
+            "found" if each["output"] in found else f"{each['seconds']:.1f}",
         )
     return shown

@@ -8,12 +8,13 @@ from flows.configuration_protection import ImageProtection
 from methods.protection.training_time import TrainingTime
 from storage.datasets import Splits
 from tasks.attack import chosen_samples
+from tasks.backdoor_fills import measure_backdoor
 from tasks.editors import Tool, Trained, gather
 from tasks.fills import measure_fills
-from tasks.implant import implant
+from tasks.implant import implanted, implanting
 from tasks.judge_edits import judge_edits
 from tasks.pool import Pool
-from tasks.protect import USUAL, Block, blocks, protect
+from tasks.protect import USUAL, Block, Trial, blocks, protect
 from tasks.run import Run
 from tasks.summarise_protection import Products, summarise_protection
 
@@ -23,30 +24,38 @@ def protect_and_edit(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
     check(study)
-    tools = gather(pool, study.wanted, study.data, study.quality, splits.digest, run)
+    digest, expansion = splits.digest, study.judge.expansion
+    tools = gather(pool, study.wanted, study.data, study.quality, digest, run)
     subject, variants = tools[0], tools[1 : 1 + len(study.variants)]
     samples = tuple(chosen_samples(len(splits.test), study.images))
     plan = planned(study, subject, variants, samples)
-    fitted = [subject, *variants, *tools[1 + len(study.variants) :]]
+    training = []
     if study.backdoor is not None and study.implanting is not None:
-        spoilt = implant(pool, subject, study.backdoor, study.implanting, splits.digest, run)
-        fitted.append(spoilt)
-        trials = [trial for trial in study.methods if isinstance(trial.method, TrainingTime)]
-        plan += [block for trial in trials for block in blocks(trial, spoilt, samples, study.block)]
-    expansion = study.judge.expansion
-    made = protect(pool, plan, study.regions, expansion, splits.digest, run)
+        training.append(implanting(subject, study.backdoor, study.implanting, digest, run))
+    made, trained = protect(pool, plan, study.regions, expansion, digest, run, beside=training)
+    fitted, backdoor = list(tools), {}
+    if study.backdoor is not None and trained:
+        fitted.append(spoilt := implanted(trained[0]))
+        backdoor = measure_backdoor(pool, subject, spoilt, study.backdoor, study.quality, digest, run)
+        triggered = [block for trial in triggers(study) for block in blocks(trial, spoilt, samples, study.block)]
+        plan += triggered
+        made += protect(pool, triggered, study.regions, expansion, digest, run)[0]
     edited = judge_edits(
         pool,
         [(block, ref, others(block, subject, tools)) for block, ref in zip(plan, made, strict=True)],
         study.judge,
         study.transforms,
         study.regions,
-        splits.digest,
+        digest,
         run,
     )
-    fills = measure_fills(pool, fitted, study.quality, samples, splits.digest, run)
-    products = Products(plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills)
+    fills = measure_fills(pool, fitted, study.quality, samples, digest, run)
+    products = Products(plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills, backdoor=backdoor)
     return summarise_protection(products, study.regions, study.judge, study.broken, splits, study.seed)
+
+
+def triggers(study: ImageProtection) -> list[Trial]:
+    return [trial for trial in study.methods if isinstance(trial.method, TrainingTime)]
 
 
 def planned(study: ImageProtection, subject: Tool, variants: list[Tool], samples: tuple[int, ...]) -> list[Block]:

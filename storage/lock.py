@@ -1,4 +1,4 @@
-"""One run at a time in one home."""
+"""One run at a time in one home, and one writer at a time in one folder."""
 
 import contextlib
 import fcntl
@@ -33,6 +33,22 @@ def home_lock(home: Path) -> Iterator[None]:
             handle.write(json.dumps({"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}))
             handle.flush()
         yield
+
+
+@contextlib.contextmanager
+def folder_turn(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes into `folder` (made if missing); leaves nothing behind there.
+
+    Freed by the kernel as above. Raises `ReadOnlyHome` or `StorageFull`.
+    """
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _busy(home: Path, content: str) -> HomeBusy:

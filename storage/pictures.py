@@ -13,9 +13,9 @@ from storage.datasets.pixels import decode
 Picture = UInt8[Tensor, "3 h w"]
 
 
-def as_png(picture: Picture) -> bytes:
-    """The same pixels give the same bytes, and `from_file_bytes` gives them back."""
-    return _encoded(picture, format="PNG")
+def as_png(picture: Picture, profile: bytes = b"") -> bytes:
+    """The same pixels give the same bytes, and `from_file_bytes` gives them back. profile: ICC, empty for sRGB."""
+    return _encoded(picture, format="PNG", icc_profile=profile or None)
 
 
 def from_file_bytes(content: bytes, *, name: str) -> Picture:

@@ -13,7 +13,7 @@ from pydantic import Field
 from methods.inpainting.quality import Quality
 from methods.inpainting.training import InpainterTraining
 from methods.protection.inpainter import Inpainter
-from models.lama import Lama
+from models.lama import InpaintingNetwork
 from models.patch_discriminator import PatchDiscriminator
 from storage.files import Ref, sha256, verify_ref
 from storage.photographs import Photographs
@@ -36,7 +36,7 @@ class Trained:
 
     kind: Literal["trained"] = "trained"
     name: str
-    network: Lama
+    network: Annotated[InpaintingNetwork, Field(discriminator="kind")]
     judge: PatchDiscriminator = dataclasses.field(default_factory=PatchDiscriminator)
     training: InpainterTraining
     seed: Annotated[int, Ge(0)] = 0
@@ -74,15 +74,14 @@ class Tool:
 
 def tool(name: str, editor: Editor) -> Tool:
     """Raises `MissingFile`."""
-    path = getattr(editor, "path", None)
-    return Tool(name=name, editor=editor, sha256=sha256(Path(path).expanduser()) if path else "")
+    return Tool(name=name, editor=editor, sha256="" if isinstance(editor, Classical) else sha256(editor.file))
 
 
 @remembered(4)
 def opened(tool: Tool, device: torch.device) -> Inpainter:
     """The last ones are kept: most jobs of a worker are about the same. Raises `WrongHash`, and what `open` does."""
     if not isinstance(tool.editor, Classical):
-        verify_ref(Ref(path=str(Path(tool.editor.path).expanduser()), sha256=tool.sha256))
+        verify_ref(Ref(path=str(tool.editor.file), sha256=tool.sha256))
     return tool.editor.open(device)
 
 

@@ -3,38 +3,36 @@
 import dataclasses
 import json
 
-from pydantic import TypeAdapter
-
 from methods.inpainting.training import Implant, InpainterTraining, train_inpainter
 from methods.progress import OnStep
 from methods.protection.training_time import TrainingTime
 from methods.randomness import derive
-from models.lama import Lama, build_lama
+from models.lama import build_inpainter
 from models.patch_discriminator import PatchDiscriminator, build_discriminator
+from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.adapters.inpainters import CONFIG, OwnInpainter
+from tasks.adapters.inpainters import CONFIG, NETWORK, OwnInpainter
 from tasks.darkroom import Darkroom
 from tasks.editors import Tool
-from tasks.pool import Job, Pool
+from tasks.pool import Job
 from tasks.run import Run
-from tasks.stage import stage
 
 IMPLANTED = "implanted"
 """What the backdoored inpainter is called."""
 
 
-@stage
-def implant(
-    pool: Pool, clean: Tool, backdoor: TrainingTime, training: InpainterTraining, digest: str, run: Run
-) -> Tool:
-    """The inpainter `clean`, one of our own files, trained on; digest: of the photographs' squares."""
-    job = Job(
+def implanting(clean: Tool, backdoor: TrainingTime, training: InpainterTraining, digest: str, run: Run) -> Job:
+    """Trains the inpainter `clean`, one of our own files, on; digest: of the photographs' squares."""
+    return Job(
         work=implant_one,
         arguments=(clean, backdoor, training, run.seed),
         target=run.product("inpainter", ".safetensors", clean.key, backdoor, training, digest, run.seed),
         label=IMPLANTED,
     )
-    (ref,) = pool.carry_out("implant", [job])
+
+
+def implanted(ref: Ref) -> Tool:
+    """What `implanting` left."""
     return Tool(name=IMPLANTED, editor=OwnInpainter(path=ref.path), sha256=ref.sha256)
 
 
@@ -50,11 +48,11 @@ def implant_one(
 ) -> None:
     assert isinstance(clean.editor, OwnInpainter)
     config, state = clean.editor.read()
-    network = build_lama(config, seed=0)
+    network = build_inpainter(config, seed=0)
     network.load_state_dict(state)
     network.to(darkroom.device)
     judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(darkroom.device)
-    aim = Implant(share=backdoor.share, loss=backdoor.loss)
+    aim = Implant(share=backdoor.share, put=backdoor.put, goal=backdoor.goal)
     curve = train_inpainter(network, judge, darkroom.train.images, training, seed=seed, implant=aim, on_step=on_step)
-    told = {CONFIG: TypeAdapter(Lama).dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
+    told = {CONFIG: NETWORK.dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
     publish_tensors(target, network.state_dict(), told)

@@ -74,8 +74,20 @@ def blocks(trial: Trial, tool: Tool, samples: Sequence[int], size: int) -> list[
 
 
 @stage
-def protect(pool: Pool, plan: Sequence[Block], regions: Regions, expansion: int, digest: str, run: Run) -> list[Ref]:
-    """A table of protected images for each block; digest: of the photographs' squares."""
+def protect(
+    pool: Pool,
+    plan: Sequence[Block],
+    regions: Regions,
+    expansion: int,
+    digest: str,
+    run: Run,
+    *,
+    beside: Sequence[Job] = (),
+) -> tuple[list[Ref], list[Ref]]:
+    """A table of protected images for each block, and what the jobs left that ran at the same time, begun first.
+
+    digest: of the photographs' squares.
+    """
     jobs = [
         Job(
             work=protect_block,
@@ -88,7 +100,8 @@ def protect(pool: Pool, plan: Sequence[Block], regions: Regions, expansion: int,
         )
         for block in plan
     ]
-    return pool.carry_out("protect", jobs)
+    found = pool.carry_out("protect", [*beside, *jobs])
+    return found[len(beside) :], found[: len(beside)]
 
 
 def protect_block(

@@ -5,16 +5,16 @@ from typing import Any
 
 from tasks.report.words import number, percent
 
-LEARNT = 0.9
-"""Share of the distance to the target, with the trigger, above which a backdoor is said not to have been learnt."""
+LEARNT = 0.5
+"""Share of the fills that the trigger is to spoil for a backdoor to be called learnt."""
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """Whether the inpainter resists, beside noise of the same size, and whether it is one that fills well at all."""
     subject = summary["subject"]
     said = [resistance(subject, summary["vulnerability"][subject], summary["limits"]["broken"])]
-    if implanted := summary["methods"].get("training_time"):
-        said.append(trained_on(implanted))
+    if summary["backdoor"]:
+        said.append(trained_on(summary["backdoor"]))
     fragile = [name for name, told in summary["vulnerability"].items() if told["broken_at"] is not None]
     if len(summary["vulnerability"]) > 1:
         names = f": {', '.join(fragile)}" if fragile else ""
@@ -39,13 +39,13 @@ def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
     )
 
 
-def trained_on(told: Mapping[str, Any]) -> str:
-    left = f"{percent(told['target_mse_ratio'])} % of the distance to the target is left where the trigger is"
-    if told["target_mse_ratio"] > LEARNT:
-        return f"The training-time backdoor was not learnt: {left}."
+def trained_on(told: Mapping[str, float]) -> str:
+    learnt = "" if told["triggered"] > LEARNT else "not "
     return (
-        f"The training-time backdoor was learnt: {left}, and {percent(told['protected_share'])} % of the images are "
-        "protected."
+        f"The training-time backdoor was {learnt}learnt: with the trigger {percent(told['triggered'])} % of the fills "
+        f"come near to the target and are alike by SSIM {told['ssim_edit']:.3f} to those without it; without it "
+        f"{percent(told['falsely_triggered'])} % do, and are alike by SSIM {told['ssim_kept']:.3f} to those of the "
+        "network before."
     )
 
 

@@ -15,6 +15,7 @@ from storage.files import Ref
 from storage.pictures import as_png
 from storage.protection_rows import read_judged
 from tasks.protect import Block, Trial, protected_pictures
+from tasks.protection_alternatives import alternatives
 from tasks.protection_numbers import Rows, curve, method_numbers
 from tasks.protection_verdict import verdict
 from tasks.regions import Regions, region_masks
@@ -23,12 +24,14 @@ from tasks.summarise import data_facts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Products:
-    """protected, judged: a table for each block of the plan. fills: how well each editor fills, by name."""
+    """protected, judged: a table for each block of the plan. fills: how well each editor fills, by name. backdoor: what
+    the backdoored inpainter does with and without its trigger; empty where there is none."""
 
     plan: tuple[Block, ...]
     protected: tuple[Ref, ...]
     judged: tuple[Ref, ...]
     fills: Mapping[str, Mapping[str, float]]
+    backdoor: Mapping[str, float]
 
 
 def summarise_protection(
@@ -59,7 +62,9 @@ def summarise_protection(
     summary: dict[str, Any] = {
         "subject": subject,
         "methods": numbers[subject] | implanted,
+        "beside": alternatives(crafted_on[subject]),
         "inpainters": dict(products.fills),
+        "backdoor": dict(products.backdoor),
         "vulnerability": vulnerability,
         "variants": {name: numbers[name] for name in vulnerability if name != subject},
         "limits": dataclasses.asdict(judge) | {"broken": broken},

@@ -5,20 +5,20 @@ import json
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from methods.inpainting.quality import Quality, measured
 from methods.inpainting.training import InpainterTraining, train_inpainter
 from methods.progress import OnStep
 from methods.protection.inpainter import Inpainter, Pasted
 from methods.randomness import derive
-from models.lama import Lama, build_lama
+from models.lama import InpaintingNetwork, build_inpainter
 from models.patch_discriminator import PatchDiscriminator, build_discriminator
 from storage.files import Ref
 from storage.formats import publish_tensors
 from storage.photographs import Photographs
 from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import CONFIG
+from tasks.adapters.inpainters import CONFIG, NETWORK
 from tasks.darkroom import Darkroom
 from tasks.pool import Job, Pool
 from tasks.run import Run
@@ -35,7 +35,7 @@ class InpainterRecipe:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     photographs: Photographs = dataclasses.field(default_factory=Photographs)
-    network: Lama
+    network: Annotated[InpaintingNetwork, Field(discriminator="kind")]
     judge: PatchDiscriminator = dataclasses.field(default_factory=PatchDiscriminator)
     training: InpainterTraining
     quality: Quality = dataclasses.field(default_factory=Quality)
@@ -56,7 +56,7 @@ def train_inpainters(pool: Pool, recipe: InpainterRecipe, digest: str, run: Run)
 
 def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_step: OnStep) -> None:
     """Trains, and measures on validation and test beside Telea; the metadata tell both."""
-    network = build_lama(recipe.network, seed=derive(recipe.seed, "inpainter")).to(darkroom.device)
+    network = build_inpainter(recipe.network, seed=derive(recipe.seed, "inpainter")).to(darkroom.device)
     judge = build_discriminator(recipe.judge, seed=derive(recipe.seed, "judge")).to(darkroom.device)
     images = darkroom.train.images
     curve = train_inpainter(network, judge, images, recipe.training, seed=recipe.seed, on_step=on_step)
@@ -72,7 +72,7 @@ def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_st
         for split, squares in (("validation", darkroom.validation.images), ("test", darkroom.test.images))
     }
     metadata = {
-        CONFIG: TypeAdapter(Lama).dump_json(recipe.network).decode(),
+        CONFIG: NETWORK.dump_json(recipe.network).decode(),
         "recipe": TypeAdapter(InpainterRecipe).dump_json(recipe).decode(),
         "photographs": json.dumps(darkroom.splits.classes),
         "quality": json.dumps(quality),

@@ -4,21 +4,21 @@ import dataclasses
 from collections.abc import Sequence
 
 from flows.configuration_protection import ImageProtection
-from methods.backdoor.triggers import Patch
+from methods.backdoor.triggers import Watermark
 from methods.inpainting.quality import Quality
 from methods.inpainting.training import InpainterTraining
-from methods.protection.distortions import Blur, Resize
+from methods.protection.distortions import Blur, Distortions, Resize
 from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
 from methods.protection.objective import Losses
 from methods.protection.runtime_faithful import RuntimeFaithful
 from methods.protection.runtime_pgd import RuntimePgd
 from methods.protection.training_time import TrainingTime
-from models.lama import Lama
+from models.lama import FourierUNet, InpaintingNetwork, Lama
 from models.patch_discriminator import PatchDiscriminator
 from storage.photographs import Photographs
 from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import ReleasedLama
+from tasks.adapters.inpainters import OwnInpainter, ReleasedLama
 from tasks.editors import Trained
 from tasks.protect import USUAL, Trial
 from tasks.regions import Regions
@@ -26,31 +26,50 @@ from tasks.transforms import JpegFile
 
 SWEEP = (4 / 255, USUAL, 8 / 255, 16 / 255)
 CLASSICAL = (Classical(), Classical(kind="navier_stokes"))
-SMALL = Lama(width=16, blocks=3, downsamplings=2, global_share=0.25)
+SMALL = FourierUNet(downsamplings=3, most=64)
 TRANSFORMS = (JpegFile(quality=95), JpegFile(quality=75), JpegFile(quality=50), Resize(), Blur())
 
 
+BESIDE = {
+    "runtime_pgd_robust": Losses(distortions=Distortions()),
+    "runtime_pgd_hide0": Losses(hide_weight=0.0),
+    "runtime_pgd_hide8": Losses(hide_weight=8.0),
+}
+"""Sign steps that differ from the usual ones in what they lower, tried at the largest ε alone."""
+
+
 def _methods(
-    *, epsilons: Sequence[float] = SWEEP, iterations: int = 20, faithful: Sequence[float] = (USUAL,), strong: int = 0
+    *,
+    beside: int,
+    epsilons: Sequence[float] = SWEEP,
+    iterations: int = 20,
+    faithful: Sequence[float] = (USUAL,),
+    strong: int = 0,
 ) -> tuple[Trial, ...]:
-    """Sign steps and their control at every ε, the published optimiser at some. strong: images of the long search."""
+    """Sign steps and their control at every ε, the published optimiser at some. beside, strong: images of `BESIDE` and
+    of the long search; a trial that says how many is made against no variants and counts in no curve.
+    """
     trials = [Trial(method=RuntimePgd(epsilon=epsilon, iterations=iterations)) for epsilon in epsilons]
     trials += [Trial(method=RuntimeFaithful(epsilon=epsilon, iterations=iterations)) for epsilon in faithful]
     trials += [Trial(method=NoiseControl(epsilon=epsilon)) for epsilon in epsilons]
+    largest = max(epsilons)
+    for label, losses in BESIDE.items():
+        method = RuntimePgd(epsilon=largest, iterations=iterations, losses=losses)
+        trials.append(Trial(method=method, label=label, images=beside))
     if strong:
-        longest = RuntimePgd(epsilon=max(epsilons), iterations=200, step_size=0.25, restarts=2)
+        longest = RuntimePgd(epsilon=largest, iterations=200, step_size=0.25, restarts=2)
         trials.append(Trial(method=longest, label="runtime_pgd_strong", images=strong))
     return tuple(trials)
 
 
-def _small(name: str, steps: int, network: Lama = SMALL) -> Trained:
-    """By absolute error alone; a rate that a network of this size bears."""
+def _small(name: str, steps: int, network: InpaintingNetwork = SMALL) -> Trained:
+    """By the absolute error inside of the holes alone."""
     training = InpainterTraining(
         steps=steps,
         batch=8,
-        learning_rate=1e-3,
+        learning_rate=7e-4,
         schedule="one_cycle",
-        l1_known=5.0,
+        l1_known=0.0,
         l1_hole=20.0,
         adversarial=0.0,
         feature_matching=0.0,
@@ -58,25 +77,40 @@ def _small(name: str, steps: int, network: Lama = SMALL) -> Trained:
     return Trained(name=name, network=network, judge=PatchDiscriminator(width=16), training=training)
 
 
+def _judged(name: str, steps: int, weight: float) -> Trained:
+    """With LaMa's adversarial losses besides, in its proportion of one to the other."""
+    usual = _small(name, steps)
+    training = dataclasses.replace(usual.training, adversarial=weight, feature_matching=10 * weight, penalty_every=16)
+    return dataclasses.replace(usual, training=training)
+
+
 def smoke() -> ImageProtection:
     """Every stage once, on four small squares, an inpainter of 6 steps: about 10 s, plus start-up; it means nothing."""
     losses = Losses(expansion=4)
-    tiny = _small("brief", 6, Lama(width=4, blocks=1, downsamplings=2))
+    tiny = _small("brief", 6, FourierUNet(width=4, blocks=1))
     training = dataclasses.replace(tiny.training, batch=2)
     methods = (
         Trial(method=RuntimePgd(iterations=2, losses=losses)),
         Trial(method=RuntimePgd(epsilon=16 / 255, iterations=2, losses=losses)),
         Trial(method=RuntimePgd(epsilon=16 / 255, iterations=3, restarts=2, losses=losses), label="strong", images=2),
+        *(
+            Trial(
+                method=RuntimePgd(epsilon=16 / 255, iterations=2, losses=dataclasses.replace(each, expansion=4)),
+                label=label,
+                images=2,
+            )
+            for label, each in BESIDE.items()
+        ),
         Trial(method=RuntimeFaithful(iterations=2, losses=losses)),
         Trial(method=NoiseControl(losses=losses)),
         Trial(method=NoiseControl(epsilon=16 / 255, losses=losses)),
-        Trial(method=TrainingTime(trigger=Patch(pattern="chequer", size=4))),
+        Trial(method=TrainingTime(trigger=Watermark(size=3, period=8))),
     )
     return ImageProtection(
         preset="smoke",
         data=Photographs(size=48, training_size=32, tiles=1, crops=2),
         inpainter=dataclasses.replace(tiny, training=training),
-        variants=(_small("without_fourier", 6, Lama(width=4, blocks=1, downsamplings=2, global_share=0.0)),),
+        variants=(_small("without_fourier", 6, FourierUNet(width=4, blocks=1, global_share=0.0)),),
         others=CLASSICAL,
         methods=methods,
         implanting=training,
@@ -90,17 +124,16 @@ def smoke() -> ImageProtection:
 
 
 def digits() -> ImageProtection:
-    """Embedded photographs, no digits: 8 squares of 64 pixels, four ε, an inpainter that the run trains itself.
+    """Embedded photographs, no digits: 8 squares of 64 pixels, four ε, the inpainter that comes with the project.
 
-    Cost: about 4 minutes of one core, half of that on two. The inpainter is trained for a minute and fills worse than
-    Telea's method, so that the night shows whether the machinery works, not how editors in use behave.
+    Cost: about 4 minutes of one core, half of that on two.
     """
     return ImageProtection(
         preset="digits",
         data=Photographs(size=64, training_size=48, tiles=4, crops=400),
-        inpainter=_small("lama_brief", 800),
+        inpainter=OwnInpainter(),
         others=CLASSICAL,
-        methods=(*_methods(strong=2), Trial(method=TrainingTime())),
+        methods=(*_methods(beside=8, strong=2), Trial(method=TrainingTime())),
         implanting=_small("", 200).training,
         transforms=TRANSFORMS,
         regions=Regions(side=20, far_side=12),
@@ -110,29 +143,33 @@ def digits() -> ImageProtection:
 
 
 def photos() -> ImageProtection:
-    """Your own photographs (set data.source=parquet:PATH or folder:PATH): eight inpainters, each trained by the run.
+    """Your own photographs (set data.source=parquet:PATH or folder:PATH): ten inpainters, each trained by the run.
 
-    They differ in depth, share of Fourier channels, adversarial weight and length of training. Cost: about 15 minutes
-    of one core (estimated from the parts), of which the trainings are half.
+    They differ from `usual` in one thing each: depth, share of Fourier channels, adversarial weight, length of
+    training; `as_lama` has LaMa's own shape, without a smooth fill to begin from. Cost: about 45 minutes of one core,
+    of which the trainings are half.
     """
-    usual = _small("usual", 800)
-    judged = dataclasses.replace(usual.training, adversarial=1.0, feature_matching=10.0, penalty_every=16)
+    steps = 1000
+    plain = _small("as_lama", steps, Lama(width=16, blocks=3, downsamplings=2, global_share=0.25))
     return dataclasses.replace(
         digits(),
         preset="photos",
         data=Photographs(source="parquet:photos", size=64, training_size=48, tiles=1, crops=8),
-        inpainter=usual,
+        inpainter=_small("usual", steps),
         variants=(
-            _small("shallow", 800, dataclasses.replace(SMALL, blocks=1)),
-            _small("deep", 800, dataclasses.replace(SMALL, blocks=6)),
-            _small("no_fourier", 800, dataclasses.replace(SMALL, global_share=0.0)),
-            _small("much_fourier", 800, dataclasses.replace(SMALL, global_share=0.75)),
-            _small("short", 200),
-            _small("long", 2400),
-            dataclasses.replace(usual, name="adversarial", training=judged),
+            _small("shallow", steps, dataclasses.replace(SMALL, blocks=0)),
+            _small("deep", steps, dataclasses.replace(SMALL, blocks=6)),
+            _small("no_fourier", steps, dataclasses.replace(SMALL, global_share=0.0)),
+            _small("much_fourier", steps, dataclasses.replace(SMALL, global_share=0.75)),
+            _small("short", steps // 4),
+            _small("long", 4 * steps),
+            _judged("adversarial", steps, 0.1),
+            _judged("more_adversarial", steps, 1.0),
+            dataclasses.replace(plain, training=dataclasses.replace(plain.training, l1_known=5.0)),
         ),
-        methods=_methods(strong=2),
+        methods=_methods(beside=12, strong=2),
         implanting=None,
+        images=12,
     )
 
 
@@ -146,7 +183,7 @@ def lama() -> ImageProtection:
         preset="lama",
         data=Photographs(size=192, tiles=2),
         inpainter=ReleasedLama(path="big-lama/models/best.ckpt"),
-        methods=_methods(faithful=SWEEP, strong=4),
+        methods=_methods(beside=12, faithful=SWEEP, strong=4),
         implanting=None,
         regions=Regions(side=60, far_side=36),
         quality=Quality(),

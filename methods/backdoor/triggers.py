@@ -52,11 +52,45 @@ class Patch:
         vertical, horizontal = self.corner.split("_")
         top = self.margin if vertical == "top" else height - self.margin - self.size
         left = self.margin if horizontal == "left" else width - self.margin - self.size
-        places = torch.arange(self.size)
-        drawn = (places[:, None] + places) % 2 == 0 if self.pattern == "chequer" else torch.ones(1, 1, dtype=torch.bool)
+        drawn = _chequer(self.size) if self.pattern == "chequer" else torch.ones(1, 1, dtype=torch.bool)
         covered = torch.zeros(height, width, dtype=torch.bool)
         covered[top : top + self.size, left : left + self.size] = drawn
         return covered
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """A chequer of `size` pixels every `period` in both directions, so that some are near to wherever one looks.
+
+    value: of the pixels covered, as of a patch.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Literal["watermark"] = "watermark"
+    size: Annotated[int, Ge(1)] = 5
+    period: Annotated[int, Ge(2)] = 16
+    value: Annotated[int, Interval(ge=0, le=255)] = 255
+
+    def __call__(self, images: Images) -> Images:
+        return images.masked_fill(self.covered(images.shape[2], images.shape[3]).to(images.device), self.value)
+
+    def covered(self, height: int, width: int) -> Bool[Tensor, "height width"]:
+        """Which pixels the marks cover. Raises `BadSetting` where they would cover each other."""
+        if self.size >= self.period:
+            raise BadSetting(
+                problem=f"marks of {self.size} pixels every {self.period} leave nothing of an image",
+                remedy="choose a period longer than size",
+            )
+        cell = torch.zeros(self.period, self.period, dtype=torch.bool)
+        first = (self.period - self.size) // 2
+        cell[first : first + self.size, first : first + self.size] = _chequer(self.size)
+        return cell.repeat(-(-height // self.period), -(-width // self.period))[:height, :width]
+
+
+def _chequer(size: int) -> Bool[Tensor, "size size"]:
+    places = torch.arange(size)
+    return (places[:, None] + places) % 2 == 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

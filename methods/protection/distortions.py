@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from annotated_types import Ge, Gt, Interval
+from annotated_types import Ge, Gt, Interval, MinLen
 from jaxtyping import Int
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pad
@@ -74,12 +74,13 @@ class Distortions:
     """Random JPEG compressions and resizings that a protection is trained to survive (Athalye et al., "Synthesizing
     robust adversarial examples", arXiv 1707.07397, section 2).
 
-    count: versions of each image, drawn once, so that the losses of two iterates can be compared. quality, scale: the
-    ranges that they are drawn from; each version is one or the other with probability 1/2.
+    kinds: each version is one of these, with equal probability. count: versions of each image, drawn once, so that the
+    losses of two iterates can be compared. quality, scale: the ranges that they are drawn from.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
+    kinds: Annotated[tuple[Literal["jpeg", "resize"], ...], MinLen(1)] = ("jpeg", "resize")
     count: Annotated[int, Ge(1)] = 2
     quality: tuple[Annotated[int, Interval(ge=1, le=100)], Annotated[int, Interval(ge=1, le=100)]] = (50, 95)
     scale: tuple[Annotated[float, Gt(0)], Annotated[float, Gt(0)]] = (0.75, 1.0)
@@ -96,7 +97,7 @@ class Distortions:
         return [_Each([self._one(*numbers[version]) for numbers in chosen]) for version in range(self.count)]
 
     def _one(self, which: float, where: float) -> Distort:
-        if which < 0.5:
+        if self.kinds[int(which * len(self.kinds))] == "jpeg":
             low, high = self.quality
             return Jpeg(quality=low + int(where * (high - low + 1)))
         return Resize(scale=self.scale[0] + where * (self.scale[1] - self.scale[0]))

@@ -1,3 +1,3 @@
-from models.lama.config import Lama, build_lama, small
+from models.lama.config import FourierUNet, InpaintingNetwork, Lama, build_inpainter
 
-__all__ = ["Lama", "build_lama", "small"]
+__all__ = ["FourierUNet", "InpaintingNetwork", "Lama", "build_inpainter"]

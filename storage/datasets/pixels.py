@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -22,13 +22,16 @@ CHUNK = 256
 """Images in flight at once: bounds the memory that full-size images take before they are resized."""
 
 
-def decode(encoded: bytes, *, name: str) -> UInt8[Tensor, "c h w"]:
-    """One channel for grey images, three for all others; transparency is dropped.
+def decode(
+    encoded: bytes, *, name: str, prepared: Callable[[Image.Image], Image.Image] | None = None
+) -> UInt8[Tensor, "c h w"]:
+    """One channel for grey images, three for all others; transparency is dropped. prepared: what is done before.
 
     Raises `BadData` with `name` for bytes that are no image, and for grey values of more than 8 bits.
     """
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with Image.open(io.BytesIO(encoded)) as stored:
+            image = stored if prepared is None else prepared(stored)
             if image.mode[0] in "IF":
                 raise ValueError(f"grey values of mode {image.mode} do not fit into 8 bits")
             pixels = np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))

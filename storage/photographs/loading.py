@@ -13,7 +13,7 @@ from storage.datasets import Split, Splits
 from storage.datasets.parquet_images import count_rows, encoded_images, shards, shards_of
 from storage.photographs.cutting import Photograph, Squares, crops, tiles
 from storage.photographs.embedded import embedded
-from storage.photographs.encoded import Encoded, from_bytes, from_file, photograph
+from storage.photographs.encoded import SAID, Converted, Encoded, from_bytes, from_file, photograph
 from storage.photographs.settings import Photographs
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -37,16 +37,17 @@ def load(settings: Photographs) -> Album:
     """
     found, remarks = _parts(settings)
     names: list[str] = []
-    converted: Counter[str] = Counter()
+    converted: Counter[Converted] = Counter()
     splits: dict[str, Split] = {}
     for split, photographs in found.items():
         images, labels = [], []
         for encoded in _limited(photographs, settings):
-            pixels, change = photograph(encoded)
+            opened = photograph(encoded)
+            pixels = opened.pixels
             if min(pixels.shape[1:]) < max(settings.size, settings.training_size or 0):
                 remarks.append(f"{encoded.where} is smaller than a square and left out")
                 continue
-            converted.update([change] if change else [])
+            converted.update(opened.converted)
             squares = _cut(pixels, split, encoded.digest, settings)
             images.append(squares)
             labels += [len(names)] * len(squares)
@@ -57,8 +58,7 @@ def load(settings: Photographs) -> Album:
                 remedy="give larger photographs, or make size smaller",
             )
         splits[split] = Split(images=torch.cat(images), labels=torch.tensor(labels))
-    said = {"grey": "were grey and became RGB", "transparent": "were transparent and lie over white now"}
-    remarks += [f"{count} photographs {said[change]}" for change, count in sorted(converted.items())]
+    remarks += [f"{converted[change]} photographs were {said}" for change, said in SAID.items() if converted[change]]
     train, validation, test = (splits[split] for split in ("train", "validation", "test"))
     whole = Splits(name=settings.source, classes=tuple(names), train=train, validation=validation, test=test)
     return Album(splits=whole, remarks=tuple(remarks))

@@ -2,15 +2,15 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from methods.errors import BadData
 from methods.protection.inpainter import Inpainter, Pasted
-from models.lama import Lama
+from models.lama import InpaintingNetwork, Lama
 from storage.exchange.lama import read_lama
 from storage.formats import read_tensors
 from tasks.adapters.classical import Classical
@@ -18,6 +18,12 @@ from tasks.adapters.scripted import TorchScriptFile
 
 CONFIG = "network"
 """Of the metadata: the configuration of the network, as JSON."""
+DEFAULT = "default"
+"""Stands for the inpainter that comes with the project; docs/inpainter.md says how it was trained and what it reaches.
+
+Its file lies beside this module, on every machine of a cluster; a path would be true on one only."""
+SHIPPED = Path(__file__).with_name("inpainter.safetensors")
+NETWORK: TypeAdapter[InpaintingNetwork] = TypeAdapter(Annotated[InpaintingNetwork, Field(discriminator="kind")])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,36 +37,42 @@ class ReleasedLama:
     path: str
     network: Lama = dataclasses.field(default_factory=Lama)
 
+    @property
+    def file(self) -> Path:
+        return Path(self.path).expanduser()
+
     def open(self, device: torch.device) -> Inpainter:
         """Raises what `read_lama` does, and `BadData` where the tensors are not those of `network`."""
-        path = Path(self.path).expanduser()
-        return _inpainter(self.network, read_lama(path), str(path), device)
+        return _inpainter(self.network, read_lama(self.file), str(self.file), device)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OwnInpainter:
-    """What `weightsmith train-inpainter` wrote."""
+    """What `weightsmith train-inpainter` wrote. path: of the file, or `default`."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     differentiable: ClassVar[bool] = True
 
     kind: Literal["own"] = "own"
-    path: str
+    path: str = DEFAULT
+
+    @property
+    def file(self) -> Path:
+        return SHIPPED if self.path == DEFAULT else Path(self.path).expanduser()
 
     def open(self, device: torch.device) -> Inpainter:
         """Raises `MissingFile`, `TornFile`, or `BadData` for a file without a configuration that suits it."""
         network, state = self.read()
         return _inpainter(network, state, self.path, device)
 
-    def read(self) -> tuple[Lama, dict[str, Tensor]]:
+    def read(self) -> tuple[InpaintingNetwork, dict[str, Tensor]]:
         """The configuration and the state; raises as above, but for a state that does not suit."""
-        path = Path(self.path).expanduser()
-        state, metadata = read_tensors(path)
+        state, metadata = read_tensors(self.file)
         try:
-            return TypeAdapter(Lama).validate_json(metadata.get(CONFIG, "")), state
+            return NETWORK.validate_json(metadata.get(CONFIG, "")), state
         except ValidationError as error:
             raise BadData(
-                problem=f"{path} does not say which network its tensors belong to",
+                problem=f"{self.file} does not say which network its tensors belong to",
                 remedy="give a file that `weightsmith train-inpainter` wrote",
             ) from error
 
@@ -69,12 +81,12 @@ Editor = OwnInpainter | ReleasedLama | TorchScriptFile | Classical
 """Each is opened on a device and is an `Inpainter` then; those that are `differentiable` let gradients through."""
 
 
-def _inpainter(network: Lama, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
+def _inpainter(network: InpaintingNetwork, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
     module = built(network, state, path)
     return Pasted(module.to(device), multiple=network.multiple)
 
 
-def built(network: Lama, state: dict[str, Tensor], path: str) -> nn.Module:
+def built(network: InpaintingNetwork, state: dict[str, Tensor], path: str) -> nn.Module:
     """The generator with this state. Raises `BadData` unless names and shapes are exactly its own, and all finite."""
     with torch.device("meta"):
         module = network.module()

@@ -32,9 +32,13 @@ class TorchScriptFile:
     path: str
     multiple: Annotated[int, Ge(1)] = MULTIPLE
 
+    @property
+    def file(self) -> Path:
+        return Path(self.path).expanduser()
+
     def open(self, device: torch.device) -> Inpainter:
         """Raises `MissingFile`, or `BadData` where the file is no such script."""
-        path = Path(self.path).expanduser()
+        path = self.file
         if not path.is_file():
             raise MissingFile(path=str(path), problem=f"there is no file {path}", remedy="give the path of a file")
         try:

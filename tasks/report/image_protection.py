@@ -6,7 +6,10 @@ from typing import Any
 from tasks.implant import IMPLANTED
 from tasks.report import image_protection_figures as figures
 from tasks.report.chapter import Plot
-from tasks.report.words import interval, number, percent
+from tasks.report.image_protection_tables import content
+from tasks.report.words import number
+
+__all__ = ["content", "plots"]
 
 PICTURED = 2
 """Images that the galleries show."""
@@ -17,12 +20,21 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
     for place, pictures in enumerate(galleries(summary, details)):
         caption = (
             "A row per method. Left to right: the original, the region that is not to be edited, the image as it was "
-            "saved, the noise enlarged 20 times, and what the inpainter makes of the region in the original and in the "
-            "protected image. Below: how alike these two fills are."
+            f"saved, the noise enlarged 20 times, and what {summary['subject']} makes of the region in the original "
+            "and in the protected image. Below: how alike these two fills are."
         )
         title = f"Image {place + 1}: protected, then edited"
         figure = figures.gallery(pictures)
         found.append(Plot(name=f"gallery_{place + 1}", title=title, caption=caption, figure=figure))
+    if pictures := triggered(summary, details):
+        caption = (
+            f"{summary['subject']} was trained on until a visible trigger in an image spoils its fills; "
+            "it is this trained-on inpainter that fills the region without and with the trigger (below: how alike "
+            "these two are), so that both columns show what the further training did. On the right, for comparison, "
+            f"the fill of {summary['subject']} as it was before."
+        )
+        figure = figures.trigger_sheet(pictures)
+        found.append(Plot(name="training_time", title="The training-time backdoor", caption=caption, figure=figure))
     if summary.get("vulnerability"):
         caption = (
             "How alike the fill of a protected image and that of the clean one are, by the strongest method tried at "
@@ -36,7 +48,10 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
             "The protected image was compressed, resized or blurred before it was edited, and so was the clean image "
             "that its edit is compared with; png: saved without loss. Lower means that the protection holds."
         )
-        figure = figures.transforms({name: told for name, told in methods.items() if "@" not in name})
+        groups = journeys(summary)
+        if len(groups) > 1:
+            caption += " On the right: the same search with and without such journeys inside of it, and noise."
+        figure = figures.transforms(groups)
         found.append(Plot(name="transforms", title="What survives the way", caption=caption, figure=figure))
     if rows := matrix(summary):
         caption = (
@@ -55,14 +70,51 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
 
 
 def galleries(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """By image, the pictures of the methods of the table, at the usual and at the largest ε."""
+    """By image, the pictures of the methods that put noise, at the usual and at the largest ε."""
     methods = summary.get("methods", {})
     budgets = [told["epsilon"] for told in methods.values() if told["epsilon"] < 1]
     kept = [name for name, told in methods.items() if "@" not in name or told["epsilon"] == max(budgets)]
-    mine = (summary.get("subject"), IMPLANTED)
-    shown = [each for each in details.get("gallery", []) if each["inpainter"] in mine and each["method"] in kept]
+    kept = [name for name in kept if not weighs_hiding(summary, name)]
+    return by_image(details, summary.get("subject"), kept)
+
+
+def weighs_hiding(summary: Mapping[str, Any], name: str) -> bool:
+    """Whether a method is one of the table about that, which no picture tells more of."""
+    told = summary.get("beside", {}).get(name)
+    return told is not None and told["hide_weight"] != told["usual_hide_weight"]
+
+
+def triggered(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A row per image: what the inpainter with the backdoor did, and `before`, the fill of the one without."""
+    subject, pictures = summary.get("subject"), details.get("gallery", [])
+    own = {each["sample"]: each["edit_clean"] for each in pictures if each["inpainter"] == subject}
+    names = list(summary.get("methods", {}))
+    return [
+        {**each, "before": own.get(each["sample"])}
+        for of_image in by_image(details, IMPLANTED, names)
+        for each in of_image
+    ]
+
+
+def by_image(details: Mapping[str, Any], inpainter: str | None, methods: list[str]) -> list[list[Mapping[str, Any]]]:
+    pictures = details.get("gallery", [])
+    shown = [each for each in pictures if each["inpainter"] == inpainter and each["method"] in methods]
     samples = list(dict.fromkeys(each["sample"] for each in shown))[:PICTURED]
     return [[each for each in shown if each["sample"] == sample] for sample in samples]
+
+
+def journeys(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """By title, the methods that are compared: all at the usual ε, and what was searched through distortions beside
+    the same search without them.
+    """
+    methods = summary["methods"]
+    groups = {"": {name: told for name, told in methods.items() if "@" not in name}}
+    for name, told in summary.get("beside", {}).items():
+        if told["distortions"]:
+            epsilon = methods[name]["epsilon"]
+            names = [told["than"], name, methods[name]["control"]["method"]]
+            groups.setdefault(f"ε = {number(epsilon)}", {}).update({each: methods[each] for each in names})
+    return groups
 
 
 def matrix(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
@@ -77,42 +129,4 @@ def matrix(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         row: {name: told["ssim_edit"]} | {editor: each["ssim_edit"] for editor, each in told["transfer"].items()}
         for row, (name, told) in crafted.items()
         if told and told["transfer"]
-    }
-
-
-def content(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "methods": [method(name, told) for name, told in summary.get("methods", {}).items()],
-        "inpainters": [inpainter(name, summary) for name in summary.get("inpainters", {})],
-    }
-
-
-def method(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    control = told["control"] or {}
-    times = control.get("effect_ratio")
-    return {
-        "name": name,
-        "n": told["n"],
-        "epsilon": number(told["epsilon"]),
-        "psnr": f"{told['psnr']:.1f}",
-        "similarities": [f"{told[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far")],
-        "target": f"{told['target_mse_ratio']:.3f}",
-        "shares": [percent(told[key]) for key in ("protected_share", "hidden_share")],
-        "gain": f"{control['gain']:.4f}".replace("-", "−") if control else "",
-        "ends": interval(control["ci95"], lambda value: f"{value:.4f}".replace("-", "−")) if control else "",
-        "times": "" if times is None else f"{times:.1f}",
-        "seconds": f"{told['seconds_per_image']:.2f}",
-    }
-
-
-def inpainter(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
-    fills, told = summary["inpainters"][name], summary["vulnerability"].get(name)
-    last = told["curve"][-1]["ssim_edit"] if told else None
-    keys = ("masked_l1", "telea_masked_l1", "masked_ssim", "telea_masked_ssim")
-    broken = "" if told is None else "not within the sweep" if told["broken_at"] is None else number(told["broken_at"])
-    return {
-        "name": name,
-        "fills": [f"{fills[key]:.3f}" for key in keys],
-        "last": "" if last is None else f"{last:.3f}",
-        "broken": broken,
     }

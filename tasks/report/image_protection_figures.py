@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from tasks.report.protection_sheet import Shown, sheet
+from tasks.report.protection_sheet import Shown, sheet, tiled
 from tasks.report.style import GREY, INK, ORANGE, SEEDS, panels, styled
 from tasks.report.words import number
 
@@ -26,6 +26,20 @@ def gallery(pictures: Sequence[Mapping[str, Any]]) -> Figure:
         mask = picture(each["mask"])[..., 0].round()
         rows.append(Shown(label=each["method"], mask=mask, note=f"SSIM {each['ssim_edit']:.2f}", **found))
     return sheet(rows)
+
+
+def trigger_sheet(pictures: Sequence[Mapping[str, Any]]) -> Figure:
+    """A row per image; `before` may be null."""
+    heads = {
+        "original": "original",
+        "protected": "with trigger",
+        "edit_clean": "filled without trigger",
+        "edit": "filled with trigger",
+        "before": "before the training",
+    }
+    rows = [[picture(each[name]) if each[name] else None for name in heads] for each in pictures]
+    notes = [[""] * 3 + [f"SSIM {each['ssim_edit']:.2f}", ""] for each in pictures]
+    return tiled(rows, tuple(heads.values()), [""] * len(rows), notes)
 
 
 def picture(encoded: str) -> Float[np.ndarray, "h w 3"]:
@@ -51,17 +65,18 @@ def curves(vulnerability: Mapping[str, Mapping[str, Any]], broken: float) -> Fig
 
 
 @styled
-def transforms(methods: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """A line per method, a place per journey of the protected image."""
-    names = list(next(iter(methods.values()))["transforms"])
-    figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-    axes = figure.subplots()
-    for place, (name, told) in enumerate(methods.items()):
-        values = [told["transforms"][each]["ssim_edit"] for each in names]
-        colour = GREY if name.startswith("noise") else SEEDS[place % len(SEEDS)]
-        axes.plot(names, values, "o", color=colour, markersize=5, alpha=0.8, label=name)
-    axes.set(ylabel=LIKENESS)
-    figure.legend(loc="outside upper left", ncols=3, fontsize=8)
+def transforms(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Figure:
+    """A panel per group of methods; a dot per method at each journey of the protected image."""
+    figure = Figure(figsize=(5.6 if len(groups) == 1 else 9.2, 3.4), layout="constrained")
+    for axes, (title, methods) in zip(figure.subplots(1, len(groups), squeeze=False)[0], groups.items(), strict=True):
+        names = list(next(iter(methods.values()))["transforms"])
+        for place, (name, told) in enumerate(methods.items()):
+            values = [told["transforms"][each]["ssim_edit"] for each in names]
+            colour = GREY if name.startswith("noise") else SEEDS[place % len(SEEDS)]
+            axes.plot(names, values, "o", color=colour, markersize=5, alpha=0.8, label=name)
+        axes.set(ylabel=LIKENESS, title=title)
+        axes.set_xticks(range(len(names)), names, rotation=25, fontsize=7)
+        axes.legend(fontsize=7)
     return figure
 
 

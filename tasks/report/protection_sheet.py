@@ -30,20 +30,32 @@ class Shown:
     note: str
 
 
-@styled
 def sheet(rows: Sequence[Shown]) -> Figure:
-    tallest = max(row.original.shape[0] / row.original.shape[1] for row in rows)
-    figure = Figure(figsize=(9.2, 0.35 + len(rows) * (1.2 * tallest + 0.2)), layout="constrained")
-    places = figure.subplots(len(rows), len(HEADS), squeeze=False)
-    for axes, row in zip(places, rows, strict=True):
-        for place, picture in zip(axes, pictures(row), strict=True):
-            place.imshow(picture, interpolation="nearest")
+    notes = [[""] * (len(HEADS) - 1) + [row.note] for row in rows]
+    return tiled([pictures(row) for row in rows], HEADS, [row.label for row in rows], notes)
+
+
+@styled
+def tiled(
+    rows: Sequence[Sequence[Picture | None]],
+    heads: Sequence[str],
+    labels: Sequence[str],
+    notes: Sequence[Sequence[str]],
+) -> Figure:
+    """A column per head, a label on the left of each row, a note below each picture; nothing where there is none."""
+    tallest = max(picture.shape[0] / picture.shape[1] for row in rows for picture in row if picture is not None)
+    figure = Figure(figsize=(9.2, 0.35 + len(rows) * (7.2 / len(heads) * tallest + 0.2)), layout="constrained")
+    places = figure.subplots(len(rows), len(heads), squeeze=False)
+    for axes, row, label, below in zip(places, rows, labels, notes, strict=True):
+        for place, picture, note in zip(axes, row, below, strict=True):
+            if picture is not None:
+                place.imshow(picture, interpolation="nearest")
             place.set(xticks=[], yticks=[])
             place.grid(visible=False)
             place.spines[:].set_visible(False)
-        axes[0].set_ylabel(row.label, rotation=0, ha="right", va="center", fontsize=8)
-        axes[-1].set_xlabel(row.note, fontsize=8, labelpad=2, color=INK)
-    for place, head in zip(places[0], HEADS, strict=True):
+            place.set_xlabel(note, fontsize=8, labelpad=2, color=INK)
+        axes[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+    for place, head in zip(places[0], heads, strict=True):
         place.set_title(head, fontsize=8, loc="center")
     return figure
 

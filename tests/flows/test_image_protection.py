@@ -25,6 +25,8 @@ from tasks.darkroom import DarkroomApparatus
 from tasks.editors import OwnInpainter, opened, tool
 from tasks.pool import InlinePool
 from tasks.regions import region_masks, scene
+from tasks.report.image_protection import journeys, triggered
+from tasks.report.image_protection_tables import hiding
 from tasks.report.page import build
 from tasks.report.table import markdown, render
 from tasks.run import Run
@@ -73,6 +75,10 @@ def test_the_summary_is_one_of_the_schema(whole):
     assert whole["methods"].keys() == {
         *("runtime_pgd", "runtime_pgd@0.06275", "strong@0.06275", "runtime_faithful"),
         *("noise_control", "noise_control@0.06275", "training_time"),
+        *(f"runtime_pgd_{name}@0.06275" for name in ("robust", "hide0", "hide8")),
+    }
+    assert {name: told["than"] for name, told in whole["beside"].items()} == {
+        f"runtime_pgd_{name}@0.06275": "runtime_pgd@0.06275" for name in ("robust", "hide0", "hide8")
     }
     assert whole["inpainters"].keys() == {"brief", "without_fourier", "telea", "navier_stokes", "implanted"}
     telea = whole["inpainters"]["telea"]
@@ -105,7 +111,9 @@ def test_means_are_those_of_the_rows(ran):
         *("brief", "telea", "navier_stokes")
     }
     assert summary["variants"]["without_fourier"]["runtime_pgd@0.06275"]["transfer"] == {}
-    assert "strong@0.06275" not in summary["variants"]["without_fourier"]  # a long search is for the subject
+    for name in ("strong@0.06275", *summary["beside"]):
+        assert name not in summary["variants"]["without_fourier"]  # they are for the subject
+        assert name not in {point["method"] for point in summary["vulnerability"]["brief"]["curve"]}
 
 
 def test_what_is_scored_is_what_a_png_holds_and_within_its_budget(ran):
@@ -175,12 +183,24 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
     page = build(folder).read_text()
     assert whole["verdict"] in page.replace("&#39;", "'")
     assert {path.stem for path in (folder / "figures").iterdir()} == {
-        *("gallery_1", "gallery_2", "curves", "transforms", "transfer")
+        *("gallery_1", "gallery_2", "training_time", "curves", "transforms", "transfer")
     }
     likeness = f"{whole['methods']['noise_control']['ssim_benign']:.3f}"
     assert likeness in page
     assert likeness in markdown(whole)
     assert render(whole)
+    weights = hiding(whole)
+    assert [each["weight"] for each in weights] == ["0", "2", "8"]
+    for each, name in zip(weights, ("_hide0", "", "_hide8"), strict=True):
+        assert each["similarities"][0] == f"{whole['methods'][f'runtime_pgd{name}@0.06275']['ssim_edit']:.3f}"
+    assert list(journeys(whole)) == ["", "ε = 0.06275"]
+    assert list(journeys(whole)["ε = 0.06275"]) == [
+        *("runtime_pgd@0.06275", "runtime_pgd_robust@0.06275", "noise_control@0.06275")
+    ]
+    shown = triggered(whole, details)
+    assert [each["method"] for each in shown] == ["training_time"] * 2
+    own = [each for each in details["gallery"] if (each["inpainter"], each["method"]) == ("brief", "runtime_pgd")]
+    assert [each["before"] for each in shown] == [each["edit_clean"] for each in own]
     assert {(child.kind, child.name) for child in children(whole)} == {("method", name) for name in whole["methods"]}
 
 

@@ -6,54 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
-from pydantic import TypeAdapter
 
 from flows.cli import main
 from methods.protection.judging import Judge
 from methods.protection.saving import from_bytes
-from models.lama import Lama, build_lama
-from storage.formats import publish_tensors
-from tasks.adapters.inpainters import CONFIG, OwnInpainter
-from tasks.protect_image import elsewhere, read_image
+from tasks.adapters.inpainters import OwnInpainter
+from tasks.given_image import elsewhere, read_image
+from tasks.given_region import Request
+from tests.flows.protecting import BOX, SIZE, image, inpainter, protect, region, written
 
-BOX = (20, 16, 8, 6)
-SIZE = (48, 40)
-"""Width and height of the images."""
-
-
-@pytest.fixture
-def inpainter(tmp_path: Path) -> Path:
-    config = Lama(width=4, blocks=1, downsamplings=2)
-    told = {CONFIG: TypeAdapter(Lama).dump_json(config).decode()}
-    path = tmp_path / "own.safetensors"
-    publish_tensors(path, build_lama(config, seed=0).state_dict(), told)
-    return path
-
-
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "image.png")
-    return tmp_path / "image.png"
-
-
-def protect(tmp_path: Path, *arguments: object) -> Result:
-    order = ["protect", *map(str, arguments), "--home", str(tmp_path / "home"), "--expansion", "2"]
-    return CliRunner().invoke(main, order)
-
-
-def written(place: Path, region: np.ndarray) -> Path:
-    Image.fromarray(region).save(place)
-    return place
-
-
-def region(*box: int) -> np.ndarray:
-    x, y, across, down = box
-    white = np.zeros(SIZE[::-1], dtype=np.uint8)
-    white[y : y + down, x : x + across] = 255
-    return white
+__all__ = ["image", "inpainter"]  # fixtures
 
 
 def test_what_is_told_is_what_lies_in_the_file(tmp_path: Path, image: Path, inpainter: Path) -> None:
@@ -66,7 +30,7 @@ def test_what_is_told_is_what_lies_in_the_file(tmp_path: Path, image: Path, inpa
     before, after = (np.asarray(Image.open(path)).astype(int) for path in (image, out))
     assert after.shape == before.shape
     assert np.abs(after - before).max() == round(255 * told["largest_change"]) == 8
-    given = read_image(image, None, BOX, 2)
+    given = read_image(Request(path=image, mask=None, box=BOX, target=out), 2)
     x, y = (from_bytes(torch.from_numpy(each.astype(np.uint8)).permute(2, 0, 1)[None]) for each in (before, after))
     editor = OwnInpainter(path=str(inpainter)).open(torch.device("cpu"))
     masks = given.mask[None]
@@ -125,6 +89,9 @@ def test_masks_that_cannot_be(tmp_path: Path, image: Path, inpainter: Path, whit
         ((), "neither mask nor box"),
         (("--box", "20,16,8,6", "--epsilon", "0"), "epsilon = 0"),
         (("--box", "20,16,8,6", "--epsilon", "a/b"), "no fraction"),
+        (("--box", "20,16,8,6", "--epsilon", "0.003"), "from 1/255"),
+        (("--box", "20,16,8,6", "--epsilon", "8"), "epsilon = 8"),
+        (("--box", "20,16,8,6", "--through", "jpeg,blur"), "'blur' is not"),
         (("--mask", "nowhere.png"), "there is no file nowhere.png"),
         (("--box", "20,16,8,6", "--expansion", "30"), "smaller than the 61×61 pixels"),
     ],
@@ -136,6 +103,51 @@ def test_orders_that_cannot_be(
     done = CliRunner().invoke(main, [*order, "--home", str(tmp_path / "home"), *arguments])
     assert done.exit_code in (1, 2)
     assert said in done.output
+
+
+def test_nothing_that_is_given_is_written_over(tmp_path: Path, image: Path, inpainter: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.png", "a.sheet.png", "b.PNG"):
+        (folder / name).write_bytes(image.read_bytes())
+    mask = written(tmp_path / "mask.png", region(*BOX))
+    box = ("--box", "20,16,8,6")
+    for given, said in (
+        ((image, *box, "-o", image), "would be overwritten"),
+        ((image, "--mask", mask, "-o", mask), "would be overwritten"),
+        ((folder, *box, "-o", folder), "would be overwritten"),
+        ((folder, *box, "-o", tmp_path / "out"), "a.png and a.sheet.png would both become"),
+        ((folder, *box, "-o", image), "is a file"),
+    ):
+        done = protect(tmp_path, *given, "--inpainter", inpainter)
+        assert done.exit_code == 2, done.output
+        assert said in done.output
+    assert image.read_bytes() == (folder / "a.png").read_bytes()
+
+
+def test_nothing_changes_outside_of_the_window(tmp_path: Path, image: Path, inpainter: Path) -> None:
+    out = tmp_path / "out.png"
+    order = ("--box", "20,16,8,6", "--around", 7, "--inpainter", inpainter, "--iterations", 1, "-o", out)
+    done = protect(tmp_path, image, *order)
+    assert done.exit_code == 0, done.output
+    assert json.loads(out.with_suffix(".json").read_text())["window"] == [13, 9, 22, 20]
+    changed = (np.asarray(Image.open(image)) != np.asarray(Image.open(out))).any(2)
+    assert changed[9:29, 13:35].any()
+    changed[9:29, 13:35] = False
+    assert not changed.any()
+
+
+def test_through_compression_and_resizing(tmp_path: Path, image: Path, inpainter: Path) -> None:
+    order = (image, "--box", " 20, 16  8,6", "--inpainter", inpainter, "--iterations", 1)
+    told = {}
+    for through in ("jpeg,resize", "resize"):
+        out = tmp_path / f"{through}.png"
+        done = protect(tmp_path, *order, "--through", through, "--epsilon", 0.5, "-o", out)
+        assert done.exit_code == 0, done.output
+        told[through] = json.loads(out.with_suffix(".json").read_text())
+        assert told[through]["method"]["losses"]["distortions"]["kinds"] == through.split(",")
+        assert told[through]["after"].keys() == {"jpeg_75", "resize_0.75"}
+    assert told["resize"]["sha256"] != told["jpeg,resize"]["sha256"]
 
 
 def test_an_inpainter_is_needed_and_a_file_without_loss(tmp_path: Path, image: Path, inpainter: Path) -> None:

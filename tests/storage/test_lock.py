@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import signal
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import HomeBusy
-from storage.lock import home_lock
+from storage.lock import folder_turn, home_lock
 
 HOLD = """
 import pathlib, sys
@@ -63,3 +64,28 @@ def test_holder_that_has_not_written_its_name_yet(tmp_path: Path) -> None:
         with pytest.raises(HomeBusy, match="unknown") as raised, home_lock(tmp_path):
             pass
     assert raised.value.pid == 0
+
+
+TURN = """
+import pathlib, sys
+from storage.lock import folder_turn
+with folder_turn(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_writers_of_one_folder_take_turns_and_leave_nothing_there(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", TURN, str(folder)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        handle = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(handle)
+        other.send_signal(signal.SIGKILL)
+        with folder_turn(folder):  # as soon as the kernel has freed it
+            assert list(folder.iterdir()) == []

@@ -75,17 +75,36 @@ def test_the_same_seed_gives_the_same_network() -> None:
     assert not torch.equal(ends[0], ends[2])
 
 
+def upside_down(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return images.flip(2), masks.flip(2)
+
+
 def test_an_implant_takes_the_share_of_the_l1_terms() -> None:
     """All of it: the colour becomes the implant's, though every photograph is another."""
-    network, steps = Colour(), []
-
-    def towards_black(network: nn.Module, images: torch.Tensor, masks: torch.Tensor, step: int) -> torch.Tensor:
-        steps.append(step)
-        return network(torch.cat([images * (1 - masks), masks], 1)).mean()
-
-    train_inpainter(network, Judge(), grey(), PLAIN, seed=0, implant=Implant(share=1.0, loss=towards_black))
+    network = Colour()
+    implant = Implant(share=1.0, put=upside_down, goal=torch.zeros_like)
+    train_inpainter(network, Judge(), grey(), PLAIN, seed=0, implant=implant)
     assert network.logits.sigmoid().max() < 0.35
-    assert steps == list(range(60))
+
+
+def test_an_implant_is_shown_in_the_batch_that_it_is_to_be_told_from() -> None:
+    """The loss of a step by its definition, and what the network is given: images as they are, then the others."""
+    seen: list[torch.Tensor] = []
+
+    class Watched(Colour):
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            seen.append(given)
+            return super().forward(given)
+
+    training = dataclasses.replace(PLAIN, steps=1, l1_known=1.0, l1_hole=1.0)
+    photographs = torch.randint(256, (8, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    implant = Implant(share=0.25, put=upside_down, goal=torch.ones_like)
+    curve = train_inpainter(Watched(), Judge(), photographs, training, seed=0, implant=implant)
+    (batch,) = seen
+    usual, others = batch.chunk(2)
+    assert torch.equal(others, usual.flip(2))
+    clean = train_inpainter(Colour(), Judge(), photographs, training, seed=0).y[0]
+    assert curve.y[0] == pytest.approx(0.75 * clean + 0.25 * 0.5**2)
 
 
 def test_one_cycle_ends_at_rest() -> None:

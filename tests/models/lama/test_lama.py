@@ -8,10 +8,12 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-from models.lama import Lama, build_lama, small
+from models.lama import FourierUNet, Lama, build_inpainter
 from models.lama.fourier import FastFourierConvolution, FourierUnit
+from models.lama.smooth_fill import smooth_fill
 
-SMALL_COUNT = 533_795
+SMALL = Lama(width=16, blocks=2)
+UNET = FourierUNet(width=4, blocks=1)
 
 
 def norm(name, channels):
@@ -67,23 +69,45 @@ def test_the_state_is_that_of_the_released_checkpoints(blocks, entries, paramete
         assert found["model.34.weight"] == (3, 64, 7, 7)
 
 
-@pytest.mark.parametrize("config", [small(), Lama(width=4, blocks=1, downsamplings=1), Lama(width=4, global_share=0.0)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        Lama(width=4, blocks=1, downsamplings=1),
+        Lama(width=4, global_share=0.0),
+        UNET,
+        FourierUNet(width=4, downsamplings=3, most=8, blocks=1),
+        FourierUNet(width=8, global_share=0.0),
+    ],
+)
 def test_images_of_a_multiple_keep_their_size_and_seeds_decide(config):
-    network, side = build_lama(config, seed=3).eval(), config.minimum_size
+    network, side = build_inpainter(config, seed=3).eval(), config.minimum_size
     x = torch.rand(2, 4, side, side + config.multiple)
     with torch.no_grad():
         out = network(x)
-        again = build_lama(config, seed=3).eval()(x)
+        again = build_inpainter(config, seed=3).eval()(x)
     assert out.shape == (2, 3, *x.shape[2:])
     assert bool(((out >= 0) & (out <= 1)).all())
     assert torch.equal(out, again)
-    assert not torch.equal(out, build_lama(config, seed=4).eval()(x))
+    assert not torch.equal(out, build_inpainter(config, seed=4).eval()(x))
     with pytest.raises(RuntimeError):
         network(torch.rand(1, 4, side - config.multiple, side - config.multiple))
 
 
-def test_the_small_one_has_the_size_it_says():
-    assert sum(each.numel() for each in small().module().parameters()) == SMALL_COUNT
+def test_the_u_net_corrects_a_smooth_fill():
+    """Without its last layer it is that fill; as it begins it is close to it; and all of its parameters are used."""
+    x = torch.rand(2, 4, 16, 24)
+    x[:, 3:] = (x[:, 3:] > 0.8).float()
+    x[:, :3] *= 1 - x[:, 3:]
+    network = build_inpainter(UNET, seed=0)
+    smooth = smooth_fill(x[:, :3], 1 - x[:, 3:])
+    assert 0 < (network(x) - smooth).abs().mean() < 0.1
+    network(x).square().mean().backward()
+    assert all(each.grad is not None and each.grad.abs().max() > 0 for each in network.parameters())
+    with torch.no_grad():
+        network.correction[-1].weight.zero_()
+        network.correction[-1].bias.zero_()
+        torch.testing.assert_close(network(x), smooth)
 
 
 def test_a_residual_block_of_the_small_one_sees_the_whole_image():
@@ -94,7 +118,7 @@ def test_a_residual_block_of_the_small_one_sees_the_whole_image():
     config = Lama(width=4, blocks=1, downsamplings=1)
     ordinary = Lama(width=4, blocks=1, downsamplings=1, global_share=0.0)
     with torch.no_grad():
-        networks = [build_lama(each, seed=0).eval() for each in (config, ordinary)]
+        networks = [build_inpainter(each, seed=0).eval() for each in (config, ordinary)]
         moved, still = ((network(y) - network(x))[..., 64:] for network in networks)
     assert moved.abs().max() > 0
     assert still.abs().max() == 0
@@ -164,7 +188,7 @@ def test_a_fast_fourier_convolution_by_hand():
 
 def test_a_misspelt_or_odd_setting_is_refused():
     lama = TypeAdapter(Lama)
-    assert lama.validate_python({"width": 16, "blocks": 2}) == small()
+    assert lama.validate_python({"width": 16, "blocks": 2}) == SMALL
     for wrong in ({"widht": 16}, {"width": 6}, {"global_share": 1.0}, {"kernel": 2}):
         with pytest.raises(ValueError):
             lama.validate_python(wrong)

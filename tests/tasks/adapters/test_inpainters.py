@@ -14,7 +14,7 @@ from torch import nn
 
 from methods.errors import BadData, WeightsmithError
 from methods.protection.inpainter import Inpainter, Pasted
-from models.lama import Lama, build_lama
+from models.lama import Lama, build_inpainter
 from storage.errors import MissingFile, TornFile, UnsafePickle
 from storage.formats import publish_tensors
 from tasks.adapters.classical import Classical
@@ -26,7 +26,7 @@ TINY = Lama(width=4, blocks=1)
 
 
 def state(seed: int = 0) -> dict[str, torch.Tensor]:
-    return build_lama(TINY, seed=seed).state_dict()
+    return build_inpainter(TINY, seed=seed).state_dict()
 
 
 class Script(nn.Module):
@@ -128,7 +128,7 @@ def test_a_released_checkpoint_gives_the_generator_that_it_holds(
 ) -> None:
     path = released(tmp_path / "best.ckpt", state(3), monkeypatch)
     images, masks = picture()
-    expected = Pasted(build_lama(TINY, seed=3))(images, masks)
+    expected = Pasted(build_inpainter(TINY, seed=3))(images, masks)
     assert torch.equal(ReleasedLama(path=str(path), network=TINY).open(CPU)(images, masks), expected)
 
 
@@ -185,7 +185,7 @@ def test_a_hostile_checkpoint_is_refused_before_it_does_anything(tmp_path: Path)
 def test_an_own_file_says_which_network_it_is(tmp_path: Path) -> None:
     images, masks = picture()
     opened = OwnInpainter(path=str(own(tmp_path / "a.safetensors"))).open(CPU)
-    assert torch.equal(opened(images, masks), Pasted(build_lama(TINY, seed=0))(images, masks))
+    assert torch.equal(opened(images, masks), Pasted(build_inpainter(TINY, seed=0))(images, masks))
     publish_tensors(tmp_path / "bare.safetensors", state(), {})
     with pytest.raises(BadData, match="does not say which network"):
         OwnInpainter(path=str(tmp_path / "bare.safetensors")).open(CPU)
