@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from flows.protecting import MethodName, Way
 
 EXAMPLES["protect"] = """
-    weightsmith protect photo.jpg --box 40,60,80,80 --inpainter inpainter.safetensors -o protected.png
+    weightsmith protect photo.jpg --box 40,60,80,80 -o protected.png
     weightsmith protect photo.png --mask mask.png --inpainter best.ckpt --epsilon 8/255 --method strong -o protected.png
-    weightsmith protect FOLDER --mask MASKS --inpainter inpainter.safetensors --through jpeg,resize -o OUT"""
+    weightsmith protect FOLDER --mask MASKS --through jpeg,resize -o OUT"""
 
 
 class Share(click.ParamType):
@@ -61,7 +61,12 @@ class Ways(click.ParamType):
 )
 @click.option("--box", type=Corners(), help="The region as a box: x,y of its upper left corner, width, height.")
 @click.option("-o", "--output", "target", required=True, type=click.Path(path_type=Path), help="A PNG, or a folder.")
-@click.option("--inpainter", help="What is protected against: .safetensors, .ckpt, .pt or .jit.")
+@click.option(
+    "--inpainter",
+    default="default",
+    show_default=True,
+    help="What is protected against: the one that comes along, or a file, .safetensors, .ckpt, .pt or .jit.",
+)
 @click.option("--method", type=click.Choice(["faithful", "pgd", "strong"]), default="pgd", show_default=True)
 @click.option("--epsilon", type=Share(), default="0.025", show_default=True, help="Largest change of a pixel, of 1.")
 @click.option("--iterations", type=click.IntRange(min=1), help="Of the search; 20, or 200 for strong.")
@@ -79,7 +84,7 @@ def protect(
     mask: Path | None,
     box: tuple[int, int, int, int] | None,
     target: Path,
-    inpainter: str | None,
+    inpainter: str,
     method: "MethodName",
     epsilon: float,
     iterations: int | None,

@@ -16,7 +16,7 @@ from methods.protection.objective import Losses
 from methods.protection.runtime_faithful import RuntimeFaithful
 from methods.protection.runtime_pgd import RuntimePgd
 from methods.protection.saving import LEVELS
-from tasks.adapters.inpainters import Editor, OwnInpainter, ReleasedLama
+from tasks.adapters.inpainters import DEFAULT, Editor, OwnInpainter, ReleasedLama
 from tasks.adapters.scripted import TorchScriptFile
 from tasks.editors import tool
 from tasks.given_image import Given, read_image
@@ -52,10 +52,10 @@ def losses_of(expansion: int, through: Sequence[Way]) -> Losses:
     return Losses(expansion=expansion, distortions=Distortions(kinds=tuple(through)) if through else None)
 
 
-def editor_of(path: str | None) -> Editor:
-    """An inpainter by the ending of its file. Raises `BadSetting`."""
-    if path is None:
-        raise BadSetting(problem="no inpainter was given to protect against", remedy=f"give --inpainter FILE; {NEWLY}")
+def editor_of(path: str) -> Editor:
+    """An inpainter by the ending of its file; `default` comes with the project. Raises `BadSetting`."""
+    if path == DEFAULT:
+        return OwnInpainter()
     kinds = {".safetensors": OwnInpainter, ".ckpt": ReleasedLama, ".pt": TorchScriptFile, ".jit": TorchScriptFile}
     kind = kinds.get(Path(path).suffix.lower())
     if kind is None:

@@ -11,6 +11,7 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "methods": [method(name, told) for name, told in summary.get("methods", {}).items()],
         "implanted": IMPLANTED in summary.get("inpainters", {}),
+        "backdoor": backdoor(summary.get("backdoor", {})),
         "hiding": hiding(summary),
         "inpainters": [inpainter(name, summary) for name in summary.get("inpainters", {})],
     }
@@ -50,6 +51,26 @@ def hiding(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             "hidden": percent(methods[name]["hidden_share"]),
         }
         for name, weight in sorted(weights.items(), key=lambda item: item[1])
+    ]
+
+
+def backdoor(told: Mapping[str, float]) -> list[dict[str, Any]]:
+    """A row for the fills with the trigger, and one for those without."""
+    if not told:
+        return []
+    rows = (
+        ("with the trigger", "triggered", "ssim_edit", "target_mse_triggered"),
+        ("without it", "falsely_triggered", "ssim_kept", "target_mse_clean"),
+    )
+    return [
+        {
+            "name": name,
+            "n": told["n"],
+            "spoilt": percent(told[share]),
+            "alike": f"{told[alike]:.3f}",
+            "distance": f"{told[distance]:.3f}",
+        }
+        for name, share, alike, distance in rows
     ]
 
 

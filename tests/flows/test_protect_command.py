@@ -150,10 +150,16 @@ def test_through_compression_and_resizing(tmp_path: Path, image: Path, inpainter
     assert told["resize"]["sha256"] != told["jpeg,resize"]["sha256"]
 
 
-def test_an_inpainter_is_needed_and_a_file_without_loss(tmp_path: Path, image: Path, inpainter: Path) -> None:
+def test_an_inpainter_comes_along(tmp_path: Path, image: Path) -> None:
+    out = tmp_path / "out.png"
+    done = protect(tmp_path, image, "--box", "20,16,8,6", "--iterations", 1, "-o", out)
+    assert done.exit_code == 0, done.output
+    assert out.is_file()
+
+
+def test_an_inpainter_that_is_one_is_needed_and_a_file_without_loss(tmp_path: Path, image: Path, inpainter: Path) -> None:
     box = ("--box", "20,16,8,6")
     for order, said in (
-        (("-o", tmp_path / "out.png"), "train-inpainter"),
         (("-o", tmp_path / "out.png", "--inpainter", "model.onnx"), "ends with"),
         (("-o", tmp_path / "out.jpg", "--inpainter", inpainter), "no PNG"),
         (("-o", tmp_path / "out.png", "--inpainter", tmp_path / "none.safetensors"), "does not exist"),
