@@ -71,7 +71,7 @@ def nightly(
         summary = common_keys(run, first, started, seconds) | {"study": "nightly", "studies": done}
         publish_json(run.folder / "summary.json", summary)
         point_latest(run)
-        report(str(run.folder))
+        report(str(run.folder), redraw=False)
     if failed := [name for name, each in done.items() if each["state"] == "failed"]:
         raise WeightsmithError(
             problem=f"the nightly's {', '.join(failed)} failed; the others are complete",

@@ -39,8 +39,20 @@ class Share:
     cpus: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """Ray actors that no study has at the moment; they end with the connection.
+
+    workers: with the share of a GPU that each was given.
+    """
+
+    workers: list[tuple[float, Any]] = dataclasses.field(default_factory=list)
+    boards: list[Any] = dataclasses.field(default_factory=list)
+
+
 _kept: contextlib.ExitStack | None = None
 """Of `one_ray`: what ends the connection that the next one to connect finds."""
+_waiting: Waiting | None = None
 
 
 @contextlib.contextmanager
@@ -84,7 +96,24 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
         except Exception as error:  # Ray raises nothing narrower where its processes take more than 30 s to start
             raise (_unstarted(error) if address == "local" else _unreachable(address, error)) from error
         stack.callback(ray.shutdown)
+        if stack is _kept:
+            stack.enter_context(_waiting_room())
         yield ray.cluster_resources()
+
+
+def waiting() -> Waiting | None:
+    """Where a study leaves its actors to the next one; None outside of `one_ray`."""
+    return _waiting
+
+
+@contextlib.contextmanager
+def _waiting_room() -> Iterator[None]:
+    global _waiting
+    _waiting = Waiting()
+    try:
+        yield
+    finally:
+        _waiting = None
 
 
 @contextlib.contextmanager

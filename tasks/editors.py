@@ -1,7 +1,6 @@
 """The editors of a study: files and methods that are there, and inpainters that the study trains itself."""
 
 import dataclasses
-import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from tasks.adapters.classical import Classical
 from tasks.adapters.inpainters import Editor, OwnInpainter, ReleasedLama
 from tasks.adapters.scripted import TorchScriptFile
 from tasks.pool import Job, Pool
+from tasks.remembered import remembered
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.train_inpainter import InpainterRecipe, train_one
@@ -77,7 +77,7 @@ def tool(name: str, editor: Editor) -> Tool:
     return Tool(name=name, editor=editor, sha256="" if isinstance(editor, Classical) else sha256(editor.file))
 
 
-@functools.lru_cache(maxsize=4)
+@remembered(4)
 def opened(tool: Tool, device: torch.device) -> Inpainter:
     """The last ones are kept: most jobs of a worker are about the same. Raises `WrongHash`, and what `open` does."""
     if not isinstance(tool.editor, Classical):

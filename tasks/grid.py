@@ -1,7 +1,6 @@
 """Collection at scale: a job for each (strategy, data set, seed, poisoned or clean), all rows in one snapshot set."""
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from storage.snapshots import commit
 from tasks.collect import collect_one
 from tasks.laboratory import Apparatus, Laboratory
 from tasks.pool import Job, Pool
+from tasks.remembered import remembered
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.train import network_file, opening, train_one
@@ -110,7 +110,7 @@ def collect_unit(_: Laboratory, unit: Unit, base: Ref, folder: str, home: str, *
     collect_one(own, unit.seed, base, folder, unit.part, unit.poison, target=target, on_step=on_step)
 
 
-@functools.lru_cache(maxsize=1)
+@remembered(1)
 def laboratory_of(apparatus: Apparatus, home: str, digest: str) -> Laboratory:
     """A worker is made for one data set and one strategy; these are others. The last one is kept."""
     splits = _splits(apparatus.data, home)
@@ -122,6 +122,6 @@ def laboratory_of(apparatus: Apparatus, home: str, digest: str) -> Laboratory:
     return Laboratory(apparatus, splits)
 
 
-@functools.lru_cache(maxsize=2)
+@remembered(2)
 def _splits(data: Data, home: str) -> Splits:
     return datasets.load(data, home=Path(home))

@@ -1,4 +1,4 @@
-"""Jobs, and the workers that do them: a Ray actor each, warm once and used for many jobs.
+"""Jobs, and how they are given to the workers that do them: a Ray actor each, or this process.
 
 A job publishes one file, its target. What is committed is skipped, so carrying out the same jobs again after any kind
 of death does only what is missing.
@@ -7,7 +7,8 @@ of death does only what is missing.
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,14 +17,12 @@ import torch
 
 from methods.errors import WeightsmithError
 from storage.datasets import Splits
-from storage.files import Ref, sha256
-from storage.places import exists
-from tasks.board import Board, BoardWriter
+from storage.files import Ref
+from tasks.board import BoardWriter
 from tasks.cluster import Share, connected, share
-from tasks.resources import Resources
+from tasks.crew import RESTARTS, dismiss, hang_up, hire
+from tasks.worker import Apparatus, Job, Listener, Worker
 
-RESTARTS = 2
-"""How often a dead worker is started again; a job that ends its worker more often is at fault itself."""
 POLL_SECONDS = 0.3
 
 
@@ -32,45 +31,10 @@ class WorkerLost(WeightsmithError):
     """A job ended its worker process again and again, or did not end."""
 
 
-class Listener(Protocol):
-    """Hears of progress: stage, label of the job, done of total, in whatever unit the stage counts."""
-
-    def __call__(self, stage: str, label: str, done: int, total: int, /) -> None: ...
-
-
 class Watcher(Listener, Protocol):
     """A listener that also hears which stage runs, with how many jobs, of which so many were committed before."""
 
     def stage(self, name: str, jobs: int, committed: int) -> AbstractContextManager[None]: ...
-
-
-class Apparatus(Protocol):
-    """What workers are made for: `open` gives the laboratory that jobs are done in."""
-
-    @property
-    def resources(self) -> Resources: ...
-
-    def open(self, splits: Splits, /) -> Any: ...
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """`work(laboratory, *arguments, target=…, on_step=…)` publishes `target`, and before it the files `beside` it.
-
-    label: what people see. A job whose files are not all there is done again.
-    """
-
-    work: Callable[..., object]
-    arguments: tuple[Any, ...]
-    target: str
-    label: str
-    beside: tuple[str, ...] = ()
-
-    def committed(self) -> bool:
-        return all(map(exists, (self.target, *self.beside)))
-
-    def result(self) -> Ref:
-        return Ref(path=self.target, sha256=sha256(self.target))
 
 
 class Pool(Protocol):
@@ -79,38 +43,17 @@ class Pool(Protocol):
         ...
 
 
-class Worker:
-    """A laboratory that does one job at a time. A plain class: Ray makes it an actor, tests use it as it is."""
-
-    def __init__(self, apparatus: Apparatus) -> None:
-        self.apparatus = apparatus
-        self.laboratory: Any = None
-
-    def do(self, job: Job, threads: int, splits: Splits, listener: Listener) -> None:
-        torch.set_num_threads(threads)
-        if job.committed():
-            return
-        # made by the first job: the driver would see an error of a constructor as a dead actor, not as what it is
-        self.laboratory = self.laboratory or self.apparatus.open(splits)
-        job.work(
-            self.laboratory,
-            *job.arguments,
-            target=job.target,
-            on_step=lambda stage, done, total: listener(stage, job.label, done, total),
-        )
-
-
 class InlinePool:
     """Every job in this process, one after the other."""
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
-        self.worker, self.splits, self.watcher = Worker(apparatus), splits, watcher
+        self.worker, self.apparatus, self.splits, self.watcher = Worker(), apparatus, splits, watcher
         self.threads = torch.get_num_threads()
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
         with self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs)):
             for job in jobs:
-                self.worker.do(job, self.threads, self.splits, self.watcher)
+                self.worker.do(job, self.threads, "inline", self.apparatus, self.splits, self.watcher)
         return [job.result() for job in jobs]
 
 
@@ -119,8 +62,11 @@ class RayPool:
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> None:
         self.apparatus, self.splits, self.watcher, self.home = apparatus, splits, watcher, home
+        self.name = uuid.uuid4().hex
         self.open = contextlib.ExitStack()
         self.workers: list[Any] = []
+        self.gpus = 0.0
+        self.failed = False
         self.available: dict[str, float] = {}
         self.board: Any = None
         self.teller: Any = None
@@ -143,18 +89,14 @@ class RayPool:
             self.available = self.open.enter_context(connected(self.home))
             import ray
 
-            self.board = ray.remote(Board).options(num_cpus=0).remote()
+            self.board = hang_up()
             self.teller = BoardWriter(self.board)
             self.shared = ray.put(self.splits)  # held by the pool: a restarted worker needs it again
 
     def _staff(self, grant: Share) -> None:
-        import ray
-
-        actor = ray.remote(Worker).options(
-            num_cpus=1, num_gpus=grant.gpus, max_restarts=RESTARTS, max_task_retries=RESTARTS
-        )
+        self.gpus = grant.gpus
         while len(self.workers) < grant.workers:
-            self.workers.append(actor.remote(self.apparatus))
+            self.workers.append(hire(grant.gpus))
 
     def _work_off(self, stage: str, jobs: list[Job], grant: Share) -> None:
         import ray
@@ -167,11 +109,8 @@ class RayPool:
             while waiting or flying:
                 while waiting and idle:
                     job, worker = waiting.pop(), idle.pop()
-                    flying[worker.do.remote(job, grant.cpus, self.shared, self.teller)] = (
-                        job,
-                        worker,
-                        time.monotonic(),
-                    )
+                    told = worker.do.remote(job, grant.cpus, self.name, self.apparatus, self.shared, self.teller)
+                    flying[told] = (job, worker, time.monotonic())
                 ended, _ = ray.wait(list(flying), num_returns=1, timeout=POLL_SECONDS)
                 for (heard, label), (done, total) in ray.get(self.board.read.remote()).items():
                     self.watcher(heard, label, done, total)
@@ -195,17 +134,16 @@ class RayPool:
                             remedy="raise resources.job_hours if it needs longer",
                         )
         except BaseException:
+            self.failed = True
             for _, worker, _ in flying.values():
                 ray.kill(worker)
                 if worker in self.workers:
                     self.workers.remove(worker)
             raise
 
-    def close(self) -> None:
-        import ray
-
-        for worker in self.workers:
-            ray.kill(worker)
+    def close(self, *, well: bool) -> None:
+        """well: whether nothing went wrong; only then can another study use the workers."""
+        dismiss([(self.gpus, worker) for worker in self.workers], self.board, well=well)
         self.workers.clear()
         self.open.close()
 
@@ -213,8 +151,10 @@ class RayPool:
 @contextlib.contextmanager
 def ray_pool(apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> Iterator[RayPool]:
     pool = RayPool(apparatus, splits, watcher, home)
+    well = False
     try:
         yield pool
+        well = True
     finally:
         if pool.board is not None:
-            pool.close()
+            pool.close(well=well and not pool.failed)

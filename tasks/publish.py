@@ -9,12 +9,15 @@ from tasks.stage import stage
 
 
 @stage
-def report(folder: str) -> str:
-    """Draws the figures and writes `report.html` from the run's JSON files; returns its path."""
+def report(folder: str, *, redraw: bool = True) -> str:
+    """Draws the figures and writes `report.html` from the run's JSON files; returns its path.
+
+    redraw: also figures that are there, as after a night's studies, which have drawn theirs.
+    """
     # Imported here, because Matplotlib takes a second or two, and nothing is drawn before a run ends.
     from tasks.report.page import build
 
-    return str(build(Path(folder)))
+    return str(build(Path(folder), redraw=redraw))
 
 
 @stage

@@ -1,7 +1,6 @@
 """The snapshots of one network as a matrix, in memory or mapped from disk, and cut into train and held-out rows."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from methods.generation.generator import Rows
 from methods.generation.holdout import HoldOut, hold_out
 from storage.files import Ref
 from storage.snapshot_set import SnapshotSet
+from tasks.remembered import remembered
 
 IN_MEMORY = 512 * 2**20
 """Bytes; rows that take more are mapped from a file."""
@@ -31,7 +31,7 @@ class Material:
         return self.snapshots.sha256, self.fit_rows
 
 
-@functools.lru_cache(maxsize=1)
+@remembered(1)
 def rows_of(material: Material, seed: int) -> tuple[Rows, HoldOut]:
     """The rows of one network, cut into those that may be fitted on and those held out; to be read only.
 

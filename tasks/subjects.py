@@ -1,7 +1,6 @@
 """The networks under attack, each a value that any worker can turn into a classifier."""
 
 import dataclasses
-import functools
 import hashlib
 import importlib
 import inspect
@@ -18,6 +17,7 @@ from storage.files import Ref, verify_ref
 from storage.formats import read_tensors
 from tasks.evaluate import stored_rows
 from tasks.laboratory import Laboratory
+from tasks.remembered import remembered
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TORCHVISION = "torchvision:"
@@ -77,7 +77,7 @@ def own_subject(own: OwnNetwork) -> Subject:
     return Subject(name=own.name, own=own, sha256=hasher.hexdigest())
 
 
-@functools.lru_cache(maxsize=2)
+@remembered(2)
 def classifier(laboratory: Laboratory, subject: Subject) -> nn.Module:
     """In eval mode, on the laboratory's device, its parameters frozen. The last ones are kept: blocks follow blocks."""
     if subject.own is not None:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
@@ -28,15 +29,13 @@ def decode(
 
     Raises `BadData` with `name` for bytes that are no image, and for grey values of more than 8 bits.
     """
-    # Imported here, because it takes as long as PyTorch itself and few runs need it.
-    from torchvision.transforms.v2 import functional as transforms
-
     try:
         with Image.open(io.BytesIO(encoded)) as stored:
             image = stored if prepared is None else prepared(stored)
             if image.mode[0] in "IF":
                 raise ValueError(f"grey values of mode {image.mode} do not fit into 8 bits")
-            return transforms.pil_to_tensor(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+            pixels = np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+            return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadData(
             problem=f"{name} cannot be decoded as an image: {error}",
@@ -55,6 +54,7 @@ def fit(
     _, present, *sides = images.shape
     if channels in (None, present) and (size is None or sides == [size, size]):
         return images
+    # imported here, because it takes as long as PyTorch itself and few runs need it
     from torchvision.transforms.v2 import functional as transforms
 
     if channels == 1 and present == 3:

@@ -5,6 +5,7 @@ import math
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from methods.randomness import generator
 
@@ -47,6 +48,5 @@ def crops(photograph: Photograph, *, size: int, count: int, seed: int, name: str
 def _resized(pixels: Photograph, height: int, width: int) -> UInt8[Tensor, "3 height width"]:
     if pixels.shape[1:] == (height, width):
         return pixels
-    from torchvision.transforms.v2 import functional as transforms
-
-    return transforms.resize(pixels, [height, width], antialias=True)
+    # the integers of torchvision's resize, which takes seconds to import
+    return interpolate(pixels[None], (height, width), mode="bilinear", antialias=True)[0]

@@ -35,24 +35,25 @@ CHAPTERS: Mapping[str, Chapter] = {
 }
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *, redraw: bool = True) -> Path:
     """Write `figures/*.png` and `report.html` into the folder of a study run or of a nightly; returns the page's path.
 
-    The files of a nightly's studies are read below it, and their figures drawn where the studies lie. A failed run
-    gets a page that says why. Raises `BadData` if a summary is missing, unreadable, or of a study without a chapter.
+    The files of a nightly's studies are read below it, and their figures drawn where the studies lie; `redraw`: also
+    those that are there. A failed run gets a page that says why. Raises `BadData` if a summary is missing, unreadable,
+    or of a study without a chapter.
     """
     summary = _read(folder / "summary.json")
     if summary["study"] == "nightly":
         studies = {name: folder / study["path"] for name, study in summary["studies"].items()}
-        chapters = [_chapter(below) for below in studies.values() if (below / "summary.json").is_file()]
+        chapters = [_chapter(below, redraw) for below in studies.values() if (below / "summary.json").is_file()]
     else:
-        chapters = [_chapter(folder)]
+        chapters = [_chapter(folder, redraw)]
     page = _environment().get_template("page.html.jinja").render(summary=summary, chapters=chapters)
     publish(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
     return folder / "report.html"
 
 
-def _chapter(folder: Path) -> dict[str, Any]:
+def _chapter(folder: Path, redraw: bool) -> dict[str, Any]:
     summary = _read(folder / "summary.json")
     study = summary["study"]
     if study not in CHAPTERS:
@@ -65,7 +66,8 @@ def _chapter(folder: Path) -> dict[str, Any]:
     figures = []
     for plot in CHAPTERS[study].plots(summary, details):
         path = folder / "figures" / f"{plot.name}.png"
-        publish(path, partial(plot.figure.savefig, format="png"))
+        if redraw or not path.is_file():
+            publish(path, partial(plot.figure.savefig, format="png"))
         address = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
         figures.append({"title": plot.title, "caption": plot.caption, "address": address})
     return {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.cluster import ClusterError, Share, connected, one_ray, share
+from tasks.cluster import ClusterError, Share, Waiting, connected, one_ray, share, waiting
 from tasks.resources import Resources
 
 CHECKOUT = Path(__file__).parents[2]
@@ -86,18 +86,33 @@ def test_one_ray_for_all_that_connect(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("ray.is_initialized", lambda: told[-1:] == ["init"])
     with one_ray() as end:
         assert told == []
+        assert waiting() is None
         for _ in range(2):
             with connected(tmp_path):
                 assert told == ["init"]
+            left = waiting()
+            assert left is not None
+            left.boards.append("of the study before")
+        assert left.boards == ["of the study before"] * 2
         end()
         assert told == ["init", "shutdown"]
+        assert waiting() is None
         with connected(tmp_path):
             assert list((tmp_path / "ray").iterdir())
+            assert waiting() == Waiting()  # nothing that lived in the Ray before
     assert told == ["init", "shutdown"] * 2
     assert list((tmp_path / "ray").iterdir()) == []
     with connected(tmp_path):
-        pass
+        assert waiting() is None
     assert told == ["init", "shutdown"] * 3
+
+
+def test_nothing_is_left_in_a_ray_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stay there, with its share of a GPU, when the night is over."""
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    monkeypatch.setattr("ray.cluster_resources", dict)
+    with one_ray(), connected(tmp_path):
+        assert waiting() is None
 
 
 def unused_port() -> int:

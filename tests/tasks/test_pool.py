@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -17,8 +18,12 @@ import torch
 from methods.errors import BadData, GateFailed
 from storage.files import sha256
 from storage.formats import publish_json, read_json
-from tasks.pool import RESTARTS, InlinePool, Job, RayPool, WorkerLost, ray_pool
+from tasks import cluster as ray_here
+from tasks.crew import RESTARTS
+from tasks.pool import InlinePool, RayPool, WorkerLost, ray_pool
+from tasks.remembered import remembered
 from tasks.resources import Resources
+from tasks.worker import Job
 
 pytestmark = pytest.mark.stack
 
@@ -222,3 +227,78 @@ def test_a_job_is_done_again_where_a_file_beside_its_target_is_missing(apparatus
     publish_json(again.target, "earlier")
     publish_json(beside, "there")
     assert read_json(pool.carry_out("stage", [again])[0].path) == "earlier"
+
+
+def look(laboratory, folder: Path, *, target: str, on_step) -> None:
+    """Publishes its process, what it was given, and how many it has met of what is kept for one study."""
+    met = ray.get_runtime_context().get_actor_id()
+    lot = {"process": os.getpid(), "actor": met, "images": len(laboratory.train), "met": len(seen(str(folder)))}
+    seen(str(folder)).append(target)
+    time.sleep(0.5)
+    on_step("looking", 1, 1)
+    publish_json(target, lot | {"gpu": ray.get_runtime_context().get_assigned_resources().get("GPU", 0)})
+
+
+def seen(folder: str) -> list[str]:
+    """Of this process: `tasks.remembered` is a module of the worker's, this one travels to it with every job."""
+    import tasks.remembered as memory
+
+    if not hasattr(memory, "seen"):
+        memory.seen = remembered(1)(lambda folder: [])
+    return memory.seen(folder)
+
+
+def looked(pool: RayPool, folder: Path, stage: str, count: int = 2) -> list[dict[str, Any]]:
+    jobs = [job(look, folder, target=folder / f"{stage}-{number}.json") for number in range(count)]
+    return [read_json(ref.path) for ref in pool.carry_out(stage, jobs)]
+
+
+def by(told: list[dict[str, Any]], key: str) -> set[Any]:
+    return {each[key] for each in told}
+
+
+@pytest.mark.timeout(600)
+def test_the_next_study_finds_the_workers_and_nothing_else(
+    apparatus, splits, watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_here, "_waiting", here := ray_here.Waiting())
+    auto = apparatus(resources=Resources(device="auto"))
+    with ray_pool(auto, splits, watcher, tmp_path) as pool:
+        first, board = looked(pool, tmp_path, "first", 4), pool.board
+    assert by(first, "images") == {12}
+    assert by(first, "met") >= {0, 1}  # from job to job
+    assert len(here.workers) == len(by(first, "process")) == 2
+    fewer = dataclasses.replace(splits, train=splits.validation)
+    with ray_pool(auto, fewer, watcher, tmp_path) as pool:
+        second = looked(pool, tmp_path, "second")
+        assert pool.board is board
+    assert by(second, "process") == by(first, "process")
+    assert by(second, "images") == {9}
+    assert by(second, "met") == {0}
+
+    # one dies while it waits: it is replaced, though Ray would bring it back
+    dead = second[0]
+    os.kill(dead["process"], signal.SIGKILL)
+    third: list[dict[str, Any]] = []
+
+    def fail_in_the_end() -> None:
+        with ray_pool(auto, splits, watcher, tmp_path) as pool:
+            third.extend(looked(pool, tmp_path, "third"))
+            pool.carry_out("gate", [job(complain, target=tmp_path / "never.json")])
+
+    with pytest.raises(GateFailed):
+        fail_in_the_end()
+    assert second[1]["process"] in by(third, "process")
+    assert dead["actor"] not in by(third, "actor")
+    assert len(by(third, "actor")) == 2
+    assert here.workers == []  # of a study that failed nobody is handed on
+
+    with ray_pool(auto, splits, watcher, tmp_path) as pool:
+        fourth = looked(pool, tmp_path, "fourth", 1)
+    assert by(fourth, "actor").isdisjoint(by(third, "actor"))
+    whole = apparatus(resources=Resources(device="auto", gpu_share=1.0))
+    with ray_pool(whole, splits, watcher, tmp_path) as pool:
+        (fifth,) = looked(pool, tmp_path, "fifth", 1)
+    assert fifth["gpu"] == 1  # which the one that waited with half of it has made room for
+    for _, worker in here.workers:
+        ray.kill(worker)

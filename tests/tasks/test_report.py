@@ -139,6 +139,17 @@ def test_a_nightly_is_one_page(tmp_path, write_run, run_files):
     assert page.count(run_files["summary"]["verdict"]) == 2  # overview and chapter
     assert "it left no summary" in page
 
+    def drawn() -> dict[str, int]:
+        return {each.name: each.stat().st_mtime_ns for each in night.glob("parameter_diffusion/figures/*.png")}
+
+    before = drawn()
+    (night / "parameter_diffusion" / "figures" / "losses.png").unlink()
+    assert build(night, redraw=False).read_text() == page
+    assert {name for name, time in drawn().items() if time != before[name]} == {"losses.png"}
+    build(night)
+    assert all(time != before[name] for name, time in drawn().items())
+    assert drawn().keys() == before.keys() == {f"{name}.png" for name in FIGURES}
+
 
 def test_building_twice_gives_the_same_page_and_leaves_nothing_else(tmp_path, write_run, run_files):
     folder = write_run(tmp_path / "run", run_files)
