@@ -38,6 +38,7 @@ class ImageProtection:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     networks_a_night: ClassVar[int] = 1
+    images_a_night: ClassVar[int] = 4
     study: Literal["image_protection"] = "image_protection"
     preset: str = "custom"
     data: Photographs = Photographs()
@@ -57,8 +58,8 @@ class ImageProtection:
     resources: Resources = Resources()
 
     def tonight(self, rotating: int) -> Self:
-        """As the nightly runs it. Its inpainters have seeds of their own, the same every night."""
-        return dataclasses.replace(self, seed=rotating)
+        """As the nightly runs it, on few images. Its inpainters have seeds of their own, the same every night."""
+        return dataclasses.replace(self, seed=rotating, images=min(self.images, self.images_a_night))
 
     @property
     def apparatus(self) -> DarkroomApparatus:

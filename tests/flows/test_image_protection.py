@@ -237,4 +237,6 @@ def test_a_missing_file_is_found_before_anything_is_trained(tmp_path):
 def test_it_takes_part_in_the_night():
     chosen = tonight("digits", {}, 20260131)["image_protection"]
     assert chosen.seed == 20260131
+    assert chosen.images == 4
+    assert tonight("digits", {"image_protection": ["images=3"]}, 1)["image_protection"].images == 3
     assert chosen.judge == Judge()
