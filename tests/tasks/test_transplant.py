@@ -143,7 +143,7 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     pool, _, run = place
     phases = (Phase(train=("*",), training=TRAINING),)
     poison = BadNets(trigger=Patch(size=2), target=1, fraction=0.5)
-    apparatus = pool.worker.apparatus
+    apparatus = pool.apparatus
     clean, again = train(pool, apparatus, splits, [7, 7], run)
     assert clean == again
     named = train(pool, apparatus, splits, [7], run, phases=phases)[0]
