@@ -16,18 +16,19 @@ from torch.nn.functional import interpolate
 from methods.protection.inpainter import Pasted
 from methods.protection.runtime_faithful import RuntimeFaithful
 from methods.protection.saving import saved
-from models.lama import build_inpainter, small
+from models.lama import Lama, build_inpainter
 from tests.methods.protection.plain import protect
 
 KEY = "protection_speedup"
 TARGET = 1.5
+NETWORK = Lama(width=16, blocks=2)
 IMAGES, SIDE, ROUNDS = 8, 64, 3
 
 
 def measure() -> dict[str, object]:
     """Interleaved on one thread: ours on all images, theirs on all of them one by one."""
     torch.set_num_threads(1)
-    inpainter, method = Pasted(build_inpainter(small(), seed=0)), RuntimeFaithful()
+    inpainter, method = Pasted(build_inpainter(NETWORK, seed=0)), RuntimeFaithful()
     coarse = torch.rand(IMAGES, 3, 6, 6, generator=torch.Generator().manual_seed(0))
     x = (255 * interpolate(coarse, SIDE, mode="bicubic").clamp(0, 1)).round() / 255
     masks, seeds = torch.zeros_like(x[:, :1]), torch.arange(IMAGES)
