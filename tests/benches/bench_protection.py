@@ -1,4 +1,6 @@
-"""The run-time backdoor on 8 images of 64×64 pixels and the U-Net that comes along, untrained, against the public procedure, in process time.
+"""The run-time backdoor on 8 images of 64×64 pixels against the public procedure, in process time.
+
+The network is the inpainter that comes along, untrained.
 
 Per image and 20 iterations the public procedure makes 80 forward passes (attack, incomplete trigger, hide and, again
 each time, the clean image) and 60 backward ones, one image at a time. Ours makes 61 forwards and 57 backwards, all
