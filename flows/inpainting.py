@@ -10,38 +10,18 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from flows.places import home_folder
+from flows.presets.inpainting import small
 from flows.studies import validated
-from methods.inpainting.training import InpainterTraining
-from models.lama import FourierUNet
 from storage import photographs
 from storage.datasets import Split, Splits
 from storage.files import publish
 from storage.formats import read_tensors
 from storage.lock import home_lock
-from storage.photographs import Photographs
 from tasks.darkroom import DarkroomApparatus
 from tasks.pool import InlinePool
 from tasks.report.inpainter_sheet import sheet
 from tasks.run import Run
 from tasks.train_inpainter import REFERENCE, InpainterRecipe, train_inpainters
-
-
-def small() -> InpainterRecipe:
-    """The inpainter that comes with the project: 0.4 million parameters, about an hour of one core."""
-    return InpainterRecipe(
-        photographs=Photographs(crops=400),
-        network=FourierUNet(downsamplings=3, most=64),
-        training=InpainterTraining(
-            steps=20_000,
-            batch=5,
-            learning_rate=7e-4,
-            schedule="one_cycle",
-            l1_known=0.0,
-            l1_hole=1.0,
-            adversarial=0.0,
-            feature_matching=0.0,
-        ),
-    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

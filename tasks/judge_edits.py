@@ -10,6 +10,7 @@ from methods.progress import OnStep
 from methods.protection.inpainter import Images, Inpainter
 from methods.protection.judging import Edited, Judge, Judged
 from methods.protection.saving import as_bytes, from_bytes
+from methods.protection.targets import TargetKind
 from storage.files import Ref
 from storage.pictures import as_png
 from storage.protection_rows import JUDGED, publish_judged, read_protected
@@ -46,7 +47,15 @@ def judge_edits(
             work=judge_block,
             arguments=(block, ref, others, judge, transforms, regions),
             target=run.product(
-                *("judged", ".parquet", block.trial.name, block.tool.name, block.tool.key, ref.sha256),
+                *(
+                    "judged",
+                    ".parquet",
+                    block.trial.name,
+                    block.trial.goal,
+                    block.tool.name,
+                    block.tool.key,
+                    ref.sha256,
+                ),
                 *([(other.name, other.key) for other in others], judge, transforms, regions, digest),
             ),
             label=f"{block.trial.name} on {block.tool.name} from {block.samples[0]}",
@@ -72,18 +81,20 @@ def judge_block(
     made = scene(darkroom, regions, judge.expansion, block.samples, 0)
     pictures = protected_pictures(ref)
     images = from_bytes(torch.stack([pictures[sample] for sample in block.samples])).to(darkroom.device)
+    goal = block.trial.goal
     own, total = opened(block.tool, darkroom.device), 1 + len(transforms) + len(others)
     count = min(PICTURED, len(images)) if block.samples[0] == 0 else 0
-    found = [(block.tool.name, SAVED, judged(judge, own, made, images) | pictured(own, made, images, count))]
+    found = [(block.tool.name, SAVED, judged(judge, own, made, images, goal) | pictured(own, made, images, count))]
     on_step("judge", 1, total)
     for transform in transforms:
         arrived, clean = sent(transform, images), sent(transform, made.images)
-        looked = judge.edited(own, made.images, made.masks, protected=arrived, clean=clean)
+        looked = judge.edited(own, made.images, made.masks, protected=arrived, goal=goal, clean=clean)
         found.append((block.tool.name, name_of(transform), numbers(looked)))
         on_step("judge", len(found), total)
     for other in others:
         editor = opened(other, darkroom.device)
-        found.append((other.name, SAVED, numbers(judge.edited(editor, made.images, made.masks, protected=images))))
+        looked = judge.edited(editor, made.images, made.masks, protected=images, goal=goal)
+        found.append((other.name, SAVED, numbers(looked)))
         on_step("judge", len(found), total)
     common = shared(darkroom, block, read_protected(ref.path)["seconds"])
     rows = [
@@ -106,9 +117,9 @@ def shared(darkroom: Darkroom, block: Block, seconds: np.ndarray) -> dict[str, l
     }
 
 
-def judged(judge: Judge, editor: Inpainter, made: Scene, images: Images) -> dict[str, list[Any]]:
+def judged(judge: Judge, editor: Inpainter, made: Scene, images: Images, goal: TargetKind) -> dict[str, list[Any]]:
     """All columns of measurements."""
-    found = judge(editor, made.images, made.masks, made.far, protected=images)
+    found = judge(editor, made.images, made.masks, made.far, protected=images, goal=goal)
     return numbers(found) | {name: getattr(found, name).tolist() for name in EDIT_ALONE}
 
 

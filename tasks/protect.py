@@ -16,6 +16,7 @@ from methods.protection.noise_control import NoiseControl
 from methods.protection.runtime_faithful import RuntimeFaithful
 from methods.protection.runtime_pgd import RuntimePgd
 from methods.protection.saving import as_bytes
+from methods.protection.targets import TargetKind
 from methods.protection.training_time import TrainingTime
 from storage.files import Ref
 from storage.pictures import as_png, from_file_bytes
@@ -50,6 +51,11 @@ class Trial:
     def epsilon(self) -> float:
         """A trigger has no budget: it covers what was there."""
         return 1.0 if isinstance(self.method, TrainingTime) else self.method.epsilon
+
+    @property
+    def goal(self) -> TargetKind:
+        """φ, which fills are compared with; that of a control is what the methods beside it were to reach."""
+        return self.method.target if isinstance(self.method, TrainingTime) else self.method.losses.target
 
     @property
     def name(self) -> str:

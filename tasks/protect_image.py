@@ -64,17 +64,20 @@ def protect_image(
     picture = from_file_bytes(content, name=given.path.name)
     images = from_bytes(given.cut(picture)[None]).to(device)
     noise = NoiseControl(epsilon=method.epsilon, losses=method.losses)(inpainter, x, masks, seeds=seeds).images
+    goal = method.losses.target
     with torch.no_grad():
         edit, edit_clean = inpainter(images, masks), inpainter(x, masks)
     after = {
-        name_of(way): numbers(judge.edited(inpainter, x, masks, protected=sent(way, images), clean=sent(way, x)))
+        name_of(way): numbers(
+            judge.edited(inpainter, x, masks, protected=sent(way, images), goal=goal, clean=sent(way, x))
+        )
         for way in WAYS
     }
     told = {
         "sha256": hashlib.sha256(content).hexdigest(),
         "largest_change": float((images - x).abs().max()),
-        "protected": numbers(judge(inpainter, x, masks, far, protected=images)),
-        "noise_control": numbers(judge(inpainter, x, masks, far, protected=noise)),
+        "protected": numbers(judge(inpainter, x, masks, far, protected=images, goal=goal)),
+        "noise_control": numbers(judge(inpainter, x, masks, far, protected=noise, goal=goal)),
         "after": after,
         "seconds": round(seconds, 3),
         "remarks": list(given.remarks),

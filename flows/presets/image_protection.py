@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from flows.configuration_protection import ImageProtection
+from flows.presets.inpainting import small
 from methods.backdoor.triggers import Watermark
 from methods.inpainting.quality import Quality
-from methods.inpainting.training import InpainterTraining
 from methods.protection.distortions import Blur, Distortions, Resize
 from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
@@ -28,8 +28,6 @@ SWEEP = (4 / 255, USUAL, 8 / 255, 16 / 255)
 CLASSICAL = (Classical(), Classical(kind="navier_stokes"))
 SMALL = FourierUNet(downsamplings=3, most=64)
 TRANSFORMS = (JpegFile(quality=95), JpegFile(quality=75), JpegFile(quality=50), Resize(), Blur())
-
-
 BESIDE = {
     "runtime_pgd_robust": Losses(distortions=Distortions()),
     "runtime_pgd_hide0": Losses(hide_weight=0.0),
@@ -63,17 +61,8 @@ def _methods(
 
 
 def _small(name: str, steps: int, network: InpaintingNetwork = SMALL) -> Trained:
-    """By the absolute error inside of the holes alone."""
-    training = InpainterTraining(
-        steps=steps,
-        batch=8,
-        learning_rate=7e-4,
-        schedule="one_cycle",
-        l1_known=0.0,
-        l1_hole=20.0,
-        adversarial=0.0,
-        feature_matching=0.0,
-    )
+    """As the one that comes along, by the absolute error inside of the holes alone."""
+    training = dataclasses.replace(small().training, steps=steps, batch=8, l1_hole=20.0)
     return Trained(name=name, network=network, judge=PatchDiscriminator(width=16), training=training)
 
 

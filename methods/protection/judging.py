@@ -54,14 +54,13 @@ class Judged:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """expansion: of E(m), in pixels, 1 or more. target: φ. target_ratio: a protected image's distance to φ is below
+    """expansion: of E(m), in pixels, 1 or more. target_ratio: a protected image's distance to φ is below
     this share of the clean one's, and its ssim_edit below `edit`. hidden: what ssim_benign and ssim_far are to exceed.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     expansion: Annotated[int, Gt(0)] = 8
-    target: TargetKind = "far_colour"
     target_ratio: Annotated[float, Gt(0), Interval(le=1)] = 0.5
     edit: Annotated[float, Interval(ge=-1, le=1)] = 0.5
     hidden: Annotated[float, Interval(ge=-1, le=1)] = 0.9
@@ -75,15 +74,17 @@ class Judge:
         far: Float[Tensor, "n k h w"],
         *,
         protected: Images,
+        goal: TargetKind,
         clean: Images | None = None,
     ) -> Judged:
         """x: the clean images, which fills are pasted into and φ is made of. far: masks outside of E(m), k for each.
+        goal: the φ that the protection was to put into the edit.
 
         protected: as the editor gets them: saved, and sent through whatever they are to survive. clean: the clean
         images after the same journey, if there was one, so that its own harm is not counted as protection.
         """
         check(x, masks, self.expansion)
-        edited = self.edited(inpainter, x, masks, protected=protected, clean=clean)
+        edited = self.edited(inpainter, x, masks, protected=protected, goal=goal, clean=clean)
         clean, around = x if clean is None else clean, expanded(masks, self.expansion)
 
         def alike(*regions: Masks) -> Numbers:
@@ -106,11 +107,18 @@ class Judge:
 
     @torch.no_grad()
     def edited(
-        self, inpainter: Inpainter, x: Images, masks: Masks, *, protected: Images, clean: Images | None = None
+        self,
+        inpainter: Inpainter,
+        x: Images,
+        masks: Masks,
+        *,
+        protected: Images,
+        goal: TargetKind,
+        clean: Images | None = None,
     ) -> Edited:
         """The edit of m alone, two fills of each image; arguments as above."""
         fills = [inpainter(each, masks) for each in (protected, x if clean is None else clean)]
-        phi = target(self.target, x)
+        phi = target(goal, x)
         distance, distance_clean = (mse_over(each, phi, masks) for each in fills)
         edit = fill_similarity(fills[0], fills[1], x, masks)
         return Edited(

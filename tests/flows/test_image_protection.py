@@ -133,7 +133,9 @@ def test_what_is_scored_is_what_a_png_holds_and_within_its_budget(ran):
     change = (kept.int() - splits.test.images[shown["sample"]].int()).abs()
     assert 0 < change.max() <= 16
     made = scene(darkroom, chosen.regions, chosen.judge.expansion, [shown["sample"]], 0)
-    judged = chosen.judge(editor, made.images, made.masks, made.far, protected=from_bytes(kept[None]))
+    judged = chosen.judge(
+        editor, made.images, made.masks, made.far, protected=from_bytes(kept[None]), goal="far_colour"
+    )
     place = np.flatnonzero(
         (rows["method"] == shown["method"])
         & (rows["crafted_on"] == "brief")

@@ -35,7 +35,7 @@ def test_what_is_told_is_what_lies_in_the_file(tmp_path: Path, image: Path, inpa
     editor = OwnInpainter(path=str(inpainter)).open(torch.device("cpu"))
     masks = given.mask[None]
     far = elsewhere(masks, 2, torch.tensor([0]))
-    judged = Judge(expansion=2)(editor, x, masks, far, protected=y)
+    judged = Judge(expansion=2)(editor, x, masks, far, protected=y, goal="far_colour")
     for name in ("psnr", "ssim_edit", "ssim_far", "target_mse"):
         assert told["protected"][name] == pytest.approx(getattr(judged, name).item(), abs=1e-6)
     assert told["noise_control"]["psnr"] < told["protected"]["psnr"] + 10

@@ -5,7 +5,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from methods.backdoor.badnets import BadNets
-from methods.backdoor.triggers import Blend, Patch, Trigger
+from methods.backdoor.triggers import Blend, Patch, Trigger, Watermark
 from methods.errors import BadData, BadSetting
 
 
@@ -55,6 +55,18 @@ def test_a_blend_mixes_one_key_into_every_image():
     assert (mixed - (0.75 * images.float() + 0.25 * key.float())).abs().max() <= 0.5
     assert torch.equal(Blend()(images)[3:5], Blend()(images[3:5]))
     assert not torch.equal(Blend(key_seed=1)(images), Blend()(images))
+
+
+def test_a_watermark_by_hand():
+    mark = Watermark(size=2, period=4, value=9)
+    cell = [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    expected = torch.tensor(cell, dtype=torch.bool).repeat(2, 3)[:7, :10]
+    assert torch.equal(mark.covered(7, 10), expected)
+    images = torch.full((2, 3, 7, 10), 200, dtype=torch.uint8)
+    assert isinstance(mark, Trigger)
+    assert torch.equal(mark(images), torch.where(expected, 9, 200).to(torch.uint8).expand(2, 3, -1, -1))
+    with pytest.raises(BadSetting, match="leave nothing"):
+        Watermark(size=4, period=4).covered(8, 8)
 
 
 @pytest.mark.parametrize("trigger", [Patch(), Patch(pattern="chequer"), Blend()], ids=str)

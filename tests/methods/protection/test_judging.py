@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import Adam
 
-from methods.backdoor.triggers import Patch
+from methods.backdoor.triggers import Patch, Watermark
 from methods.errors import BadData
 from methods.evaluation.similarity import masked_ssim
 from methods.protection.inpainter import Pasted, fill, paste
@@ -29,7 +29,7 @@ def scene():
 
 def test_an_image_that_is_left_alone_is_hidden_and_not_protected():
     x, masks, far = scene()
-    found = JUDGE(inpainter(), x, masks, far, protected=x)
+    found = JUDGE(inpainter(), x, masks, far, protected=x, goal="far_colour")
     assert found.hidden.all()
     assert not found.protected.any()
     for value in (found.ssim, found.ssim_edit, found.ssim_incomplete, found.ssim_benign, found.ssim_far):
@@ -47,7 +47,7 @@ def test_an_editor_that_sees_the_noise_only_for_the_region_is_protected_against_
         spoiled = ((images != x).any() & (asked == masks).all()).to(x)
         return paste(images, asked, spoiled * phi + (1 - spoiled) * x)
 
-    found = JUDGE(editor, x, masks, far, protected=noisy)
+    found = JUDGE(editor, x, masks, far, protected=noisy, goal="far_colour")
     assert (found.target_mse == 0).all()
     assert torch.equal(found.target_mse_clean, mse_over(x, phi, masks))
     expected = masked_ssim(paste(x, masks, phi), x, masks)
@@ -55,7 +55,9 @@ def test_an_editor_that_sees_the_noise_only_for_the_region_is_protected_against_
     assert found.protected.all()
     assert found.hidden.all()
     torch.testing.assert_close(found.ssim_incomplete, torch.ones(3, dtype=x.dtype))
-    same = JUDGE(editor, x, masks, far, protected=noisy, clean=noisy)
+    other = JUDGE(editor, x, masks, far, protected=noisy, goal="negative")
+    torch.testing.assert_close(other.target_mse, mse_over(phi, 1 - x, masks))
+    same = JUDGE(editor, x, masks, far, protected=noisy, clean=noisy, goal="far_colour")
     assert not same.protected.any()  # what the journey of a clean image does, too, is no protection
 
 
@@ -67,7 +69,7 @@ def test_far_masks_alone_can_give_a_protection_away():
         spoiled = ((images != x).any() & ((asked * masks).sum() == 0) & (asked.sum((1, 2, 3)) == 25).all()).to(x)
         return paste(images, asked, spoiled * rough + (1 - spoiled) * x)
 
-    found = JUDGE(editor, x, masks, far, protected=(x + 0.02).clamp(0, 1))
+    found = JUDGE(editor, x, masks, far, protected=(x + 0.02).clamp(0, 1), goal="far_colour")
     assert (found.ssim_far < 0.9).all()
     assert (found.ssim_benign > 0.99).all()
     assert not found.hidden.any()
@@ -85,7 +87,7 @@ def test_fills_are_compared_in_the_clean_image():
 def test_judging_refuses_what_cannot_be_judged():
     x, masks, far = scene()
     with pytest.raises(BadData, match="empty"):
-        JUDGE(inpainter(), x, torch.zeros_like(masks), far, protected=x)
+        JUDGE(inpainter(), x, torch.zeros_like(masks), far, protected=x, goal="far_colour")
 
 
 def test_the_trigger_is_put_beside_the_mask():
@@ -99,6 +101,16 @@ def test_the_trigger_is_put_beside_the_mask():
     network = generator(dtype=torch.float32)
     with pytest.raises(BadData, match="empty"):
         method.measure(Pasted(network), Pasted(network), x, masks_of(x, (slice(0, 2), slice(0, 2))))
+
+
+def test_a_watermark_leaves_the_region_whole():
+    x, marks = pictures(2, dtype=torch.float32), Watermark(size=2, period=4)
+    masks = masks_of(x, (slice(2, 10), slice(0, 12)))
+    triggered, region = TrainingTime(trigger=marks).put(x, masks)
+    assert torch.equal(region, masks)
+    covered = marks.covered(*x.shape[2:])
+    assert (triggered[:, :, covered] == 1).all()
+    assert torch.equal(triggered[:, :, ~covered], x[:, :, ~covered])
 
 
 def test_a_network_that_learns_both_aims_answers_the_trigger_and_nothing_else():
