@@ -120,8 +120,8 @@ def prefect_below(home: Path | None) -> Iterator[None]:
 
 def finish(folder: str) -> None:
     """The table of a run, and where to find the rest."""
+    from flows.report.table import render
     from storage.tracking import tracking_uri
-    from tasks.report.table import render
 
     path = Path(folder)
     summary = json.loads((path / "summary.json").read_text())
@@ -178,7 +178,7 @@ def verify(path: str) -> None:
 def report(run: Path | None, home: Path | None) -> None:
     """Build the page of RUN (a folder; by default the newest run) again, and print its table."""
     from flows.places import home_folder
-    from tasks.report.page import build
+    from flows.report.page import build
 
     with told():
         folder = (run or home_folder(str(home) if home else None) / "runs" / "latest").resolve()

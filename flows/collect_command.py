@@ -93,7 +93,7 @@ HEADS = ("strategy", "data", "poisoned", "collections", "committed", "networks",
 def show(planned: "Plan", run: "Run") -> None:
     """The table of a dry run, its sums, and where rows would lie."""
     from flows.forecast import forecast
-    from tasks.report.words import duration, number, size
+    from tasks.words import duration, number, size
 
     table = Table(*HEADS, box=box.SIMPLE_HEAD, pad_edge=False)
     lines = []

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from flows.places import home_folder
 from flows.presets.inpainting import small
+from flows.report.inpainter_sheet import sheet
 from flows.studies import validated
 from storage import photographs
 from storage.datasets import Split, Splits
@@ -19,7 +20,6 @@ from storage.formats import read_tensors
 from storage.lock import home_lock
 from tasks.darkroom import DarkroomApparatus
 from tasks.pool import InlinePool
-from tasks.report.inpainter_sheet import sheet
 from tasks.run import Run
 from tasks.train_inpainter import REFERENCE, InpainterRecipe, train_inpainters
 

@@ -13,6 +13,7 @@ from flows.ablations import ablations
 from flows.image_protection import image_protection
 from flows.invertibility import invertibility
 from flows.parameter_diffusion import parameter_diffusion
+from flows.publish import report
 from flows.robustness import robustness
 from flows.running import Order, common_keys, point_latest
 from flows.strategies import strategies
@@ -22,7 +23,6 @@ from methods.errors import WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
 from tasks.cluster import one_ray
-from tasks.publish import report
 from tasks.run import Run, digest
 
 FLOWS: dict[str, Callable[..., str]] = {

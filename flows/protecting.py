@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from flows.progress import console, displayed
+from flows.report.protection_sheet import Shown, sheet
 from methods.errors import BadSetting
 from methods.protection.distortions import Distortions
 from methods.protection.judging import Judge
@@ -23,7 +24,6 @@ from tasks.given_image import Given, read_image
 from tasks.given_region import Request
 from tasks.keep_protected import decided_by, keep, kept
 from tasks.protect_image import Made, Searched, protect_image
-from tasks.report.protection_sheet import Shown, sheet
 from tasks.resources import Resources
 
 MethodName = Literal["faithful", "pgd", "strong"]

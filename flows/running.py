@@ -13,6 +13,7 @@ from typing import Any
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
 from flows.progress import Display, console, displayed
+from flows.publish import artifact, report, track
 from flows.studies import Study, as_json
 from methods.errors import GateFailed, WeightsmithError
 from storage import datasets, photographs
@@ -22,7 +23,6 @@ from storage.lock import home_lock
 from storage.photographs import Photographs
 from tasks.environment import environment
 from tasks.pool import Pool, ray_pool
-from tasks.publish import artifact, report, track
 from tasks.run import Run, digest
 
 

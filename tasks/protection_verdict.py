@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report.words import number, percent
+from tasks.words import number, percent
 
 LEARNT = 0.5
 """Share of the fills that the trigger is to spoil for a backdoor to be called learnt."""

@@ -12,6 +12,10 @@ from jsonschema import Draft202012Validator
 
 from flows.nightly import tonight
 from flows.protecting_images import protect_and_edit
+from flows.report.image_protection import journeys, triggered
+from flows.report.image_protection_tables import hiding
+from flows.report.page import build
+from flows.report.table import markdown, render
 from flows.studies import changed, resolve
 from methods.errors import BadSetting
 from methods.protection.judging import Judge
@@ -25,10 +29,6 @@ from tasks.darkroom import DarkroomApparatus
 from tasks.editors import OwnInpainter, opened, tool
 from tasks.pool import InlinePool
 from tasks.regions import region_masks, scene
-from tasks.report.image_protection import journeys, triggered
-from tasks.report.image_protection_tables import hiding
-from tasks.report.page import build
-from tasks.report.table import markdown, render
 from tasks.run import Run
 from tasks.summarise_protection import mask
 from tests.benches.plain import Unseen

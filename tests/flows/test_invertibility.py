@@ -10,6 +10,8 @@ import torch
 from jsonschema import Draft202012Validator
 
 from flows.inverting import train_and_invert, trainings
+from flows.report.page import build
+from flows.report.table import markdown, render
 from flows.studies import as_json, changed, resolve
 from methods.errors import BadData, BadSetting
 from storage import datasets
@@ -18,8 +20,6 @@ from storage.metamer_rows import read_metamer_rows
 from storage.tracking_children import children
 from tasks.invertible import train_invertible
 from tasks.pool import InlinePool
-from tasks.report.page import build
-from tasks.report.table import markdown, render
 from tasks.run import Run
 from tasks.summarise_invertibility import LOSSES
 from tests.benches.plain import Unseen

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from flows.attacking import attack_and_compare
 from flows.configuration import Siblings
+from flows.report.page import build
 from flows.studies import resolve
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.pgd import Pgd
@@ -27,7 +28,6 @@ from storage.attack_rows import SCHEMA, read_attack_rows
 from tasks.adapters.libraries import LibraryAttack
 from tasks.attempts import Attempt
 from tasks.pool import InlinePool
-from tasks.report.page import build
 from tasks.run import Run
 from tasks.subjects import OwnNetwork
 from tasks.tutorial import Tutorial

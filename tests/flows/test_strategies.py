@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 
 from flows.comparing_strategies import compare_strategies
 from flows.configuration import Strategies
+from flows.report.page import build
+from flows.report.table import markdown
 from flows.studies import KINDS, as_json, changed, resolve
 from methods.collection.phase import Training
 from methods.collection.shrinking import Shrink
@@ -19,8 +21,6 @@ from models import ConvNet
 from storage import datasets
 from storage.tracking_children import children
 from tasks.pool import InlinePool
-from tasks.report.page import build
-from tasks.report.table import markdown
 from tasks.run import Run
 from tests.benches.plain import Unseen
 

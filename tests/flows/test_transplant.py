@@ -9,6 +9,8 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
+from flows.report.page import build
+from flows.report.table import markdown, render
 from flows.studies import changed, resolve
 from flows.transplanting import transplant_and_compare
 from methods.backdoor.triggers import Patch
@@ -22,8 +24,6 @@ from tasks.align import KINDS
 from tasks.fine_tune import FineTuning
 from tasks.mistakes import MISTAKES
 from tasks.pool import InlinePool
-from tasks.report.page import build
-from tasks.report.table import markdown, render
 from tasks.run import Run
 from tests.benches.plain import Unseen
 

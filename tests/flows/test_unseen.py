@@ -5,13 +5,13 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from flows.report.page import build
 from flows.studies import changed
 from methods.errors import BadSetting
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.unit_denoiser import UnitSet
 from storage.tracking_children import children
 from tasks.held_out import HeldOut
-from tasks.report.page import build
 from tests.flows.test_transplant import SCHEMA, run, study
 
 HELD_OUT = HeldOut(

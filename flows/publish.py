@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from flows.report.table import markdown
 from storage.tracking import log_run
-from tasks.report.table import markdown
 from tasks.stage import stage
 
 
@@ -15,7 +15,7 @@ def report(folder: str, *, redraw: bool = True) -> str:
     redraw: also figures that are there, as after a night's studies, which have drawn theirs.
     """
     # Imported here, because Matplotlib takes a second or two, and nothing is drawn before a run ends.
-    from tasks.report.page import build
+    from flows.report.page import build
 
     return str(build(Path(folder), redraw=redraw))
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from tasks.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SEEDS, panels, styled
-from tasks.report.words import GENERATORS, percent
+from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SEEDS, panels, styled
+from tasks.words import GENERATORS, percent
 
 FEW = 5
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flows.report import held_out, transplant_figures
+from flows.report.chapter import Plot
+from flows.report.transplant_rows import HEADS, rows
 from tasks.recipients import BADNETS
-from tasks.report import held_out, transplant_figures
-from tasks.report.chapter import Plot
-from tasks.report.transplant_rows import HEADS, rows
-from tasks.report.words import interval, percent, signed
+from tasks.words import interval, percent, signed
 
 CAUSES = {
     "none": "generated parameters in their own network, nothing done wrong",

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tasks.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SKY, panels, styled
-from tasks.report.words import GENERATORS
+from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SKY, panels, styled
+from tasks.words import GENERATORS
 
 
 @styled

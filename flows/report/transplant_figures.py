@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from tasks.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
-from tasks.report.words import percent
+from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
+from tasks.words import percent
 
 COLOURS = {"collected": BLUE, "generated": ORANGE}
 UNITS = {"as_is": "as they are", "aligned": "by activations", "aligned_weights": "by weights"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.invertible import CE, CONTROL, ICE
-from tasks.report.words import number, percent
+from tasks.words import number, percent
 
 NAMES = {CE: "cross-entropy", CONTROL: "cross-entropy and likelihood", ICE: "independence cross-entropy"}
 SHORT = {CE: "CE", CONTROL: "CE + L", ICE: "iCE"}

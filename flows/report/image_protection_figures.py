@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from tasks.report.protection_sheet import Shown, sheet, tiled
-from tasks.report.style import GREY, INK, ORANGE, SEEDS, panels, styled
-from tasks.report.words import number
+from flows.report.protection_sheet import Shown, sheet, tiled
+from flows.report.style import GREY, INK, ORANGE, SEEDS, panels, styled
+from tasks.words import number
 
 LIKENESS = "SSIM of the fills"
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from flows.report.chapter import Plot
+from flows.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
 from tasks.ablating import BASE
-from tasks.report.chapter import Plot
-from tasks.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
-from tasks.report.words import interval, percent, signed
+from tasks.words import interval, percent, signed
 
 MARKS = {"mean": ("D", INK), "average_of_16": ("^", PURPLE), "gaussian": ("X", GREEN)}
 

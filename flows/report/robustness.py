@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flows.report import robustness_figures
+from flows.report.chapter import Plot
 from methods.evaluation.distribution import difference
-from tasks.report import robustness_figures
-from tasks.report.chapter import Plot
-from tasks.report.words import duration, interval, number, percent, signed
 from tasks.subjects import SIBLINGS
+from tasks.words import duration, interval, number, percent, signed
 
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 

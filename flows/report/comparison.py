@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report.words import GENERATORS, interval, meaning, percent, signed
+from tasks.words import GENERATORS, interval, meaning, percent, signed
 
 HEADS = ("n", "mean", "95 % interval", "difference", "95 % interval", "median", "best", "worst", "std", "chosen")
 

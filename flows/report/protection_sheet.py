@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from tasks.report.style import INK, styled
+from flows.report.style import INK, styled
 
 Picture = Float[np.ndarray, "h w 3"]
 """In [0, 1]."""

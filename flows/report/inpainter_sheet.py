@@ -5,11 +5,11 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from flows.report.style import styled
 from methods.evaluation.similarity import masked_l1, masked_ssim
 from methods.inpainting.quality import Quality, holes
 from tasks.adapters.classical import Classical
 from tasks.adapters.inpainters import OwnInpainter
-from tasks.report.style import styled
 
 ROWS = 6
 HOLE = 0.5

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report import audit, captions, figures
-from tasks.report.chapter import Plot
-from tasks.report.comparison import baselines_of, comparison, subject_of
-from tasks.report.words import interval, number, percent, signed, size
+from flows.report import audit, captions, figures
+from flows.report.chapter import Plot
+from flows.report.comparison import baselines_of, comparison, subject_of
+from tasks.words import interval, number, percent, signed, size
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:

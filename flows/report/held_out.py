@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from flows.report.chapter import Plot
+from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
 from tasks.held_out_rows import EXPECTED, GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL, RECIPIENT
-from tasks.report.chapter import Plot
-from tasks.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
-from tasks.report.words import interval, percent, signed
 from tasks.summarise_held_out import OWN
+from tasks.words import interval, percent, signed
 
 NAMES = {
     GENERATOR: ("generated", "from what each unit shows; no row of the network was seen"),

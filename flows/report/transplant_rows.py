@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.align import KINDS
 from tasks.recipients import BADNETS
-from tasks.report.words import interval, percent
+from tasks.words import interval, percent
 
 HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
 UNITS = {"as_is": "as they are", "aligned": "aligned by activations", "aligned_weights": "aligned by weights"}

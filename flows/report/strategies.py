@@ -5,9 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from tasks.report.chapter import Plot
-from tasks.report.style import BLUE, GREEN, INK, ORANGE, styled
-from tasks.report.words import interval, meaning, percent, phrase
+from flows.report.chapter import Plot
+from flows.report.style import BLUE, GREEN, INK, ORANGE, styled
+from tasks.words import interval, meaning, percent, phrase
 
 GROUPS = {"original": ("collected", BLUE, "o"), "generated": ("generated", ORANGE, "s")}
 GROUPS |= {"transplanted": ("generated, in another network", GREEN, "D")}

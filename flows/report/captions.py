@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.report.comparison import baselines_of, subject_of
-from tasks.report.style import PANELS
-from tasks.report.words import GENERATORS, number, percent
+from flows.report.comparison import baselines_of, subject_of
+from flows.report.style import PANELS
+from tasks.words import GENERATORS, number, percent
 
 
 def accuracies(summary: Mapping[str, Any]) -> str:

@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 import pytest
 import rich.console
 
+from flows.report.comparison import comparison
+from flows.report.page import build
+from flows.report.table import markdown, render
 from methods.errors import BadData
-from tasks.report.comparison import comparison
-from tasks.report.page import build
-from tasks.report.table import markdown, render
-from tasks.report.words import duration, moment, number, percent, signed, size
+from tasks.words import duration, moment, number, percent, signed, size
 
 FIGURES = ("accuracies", "novelty", "nearest_rows", "shared_errors", "parameter_space", "snapshots", "losses")
 HOSTILE = '<script>alert("x")</script>&|"\'{{ 7 * 7 }}'

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.implant import IMPLANTED
-from tasks.report.words import interval, number, percent
+from tasks.words import interval, number, percent
 
 
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flows.report import image_protection_figures as figures
+from flows.report.chapter import Plot
+from flows.report.image_protection_tables import content
 from tasks.implant import IMPLANTED
-from tasks.report import image_protection_figures as figures
-from tasks.report.chapter import Plot
-from tasks.report.image_protection_tables import content
-from tasks.report.words import number
+from tasks.words import number
 
 __all__ = ["content", "plots"]
 

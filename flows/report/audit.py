@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.report import audit_figures
-from tasks.report.chapter import Plot
-from tasks.report.words import GENERATORS, interval, percent, signed
+from flows.report import audit_figures
+from flows.report.chapter import Plot
+from tasks.words import GENERATORS, interval, percent, signed
 
 MEANINGS = {
     "replicas": "near copies of stored rows",

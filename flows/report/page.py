@@ -9,10 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from methods.errors import BadData
-from storage.files import publish
-from storage.tracking_values import parameters
-from tasks.report import (
+from flows.report import (
     ablations,
     image_protection,
     invertibility,
@@ -20,9 +17,12 @@ from tasks.report import (
     robustness,
     strategies,
     transplant,
-    words,
 )
-from tasks.report.chapter import Chapter
+from flows.report.chapter import Chapter
+from methods.errors import BadData
+from storage.files import publish
+from storage.tracking_values import parameters
+from tasks import words
 
 CHAPTERS: Mapping[str, Chapter] = {
     "parameter_diffusion": parameter_diffusion,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report import invertibility_figures, invertibility_rows
-from tasks.report.chapter import Plot
-from tasks.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS
+from flows.report import invertibility_figures, invertibility_rows
+from flows.report.chapter import Plot
+from flows.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:

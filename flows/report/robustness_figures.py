@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from tasks.report.style import GREEN, GREY, INK, ORANGE, SEEDS, panels, styled
+from flows.report.style import GREEN, GREY, INK, ORANGE, SEEDS, panels, styled
 
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0 (pixels)"}
 LINES = ("-", "--", "-.", ":")

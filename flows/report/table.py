@@ -8,12 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tasks.report import invertibility_rows as inverted
-from tasks.report.comparison import HEADS, comparison
-from tasks.report.transplant_rows import HEADS as MOVED
-from tasks.report.transplant_rows import rows as moved
-from tasks.report.words import duration, percent, signed
+from flows.report import invertibility_rows as inverted
+from flows.report.comparison import HEADS, comparison
+from flows.report.transplant_rows import HEADS as MOVED
+from flows.report.transplant_rows import rows as moved
 from tasks.subjects import SIBLINGS
+from tasks.words import duration, percent, signed
 
 COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
 _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median", "worst"))  # fits 100 columns
