@@ -29,6 +29,10 @@ from tasks.tutorial import Tutorial
 Seed = Annotated[int, Ge(0)]
 
 
+FIXED_SEED = 0
+"""Seed of the network that is the same in every night."""
+
+
 class OfSeeds:
     """A study about networks of several `seeds`. networks_a_night: how many, 0 if it takes no part in the nightly."""
 
@@ -36,8 +40,16 @@ class OfSeeds:
     networks_a_night: ClassVar[int]
 
     def tonight(self, rotating: int) -> Self:
-        """As the nightly runs it: one fixed seed, for comparison between nights, and one that rotates with the date."""
-        changes = {"seed": rotating, "seeds": (0, rotating)[: self.networks_a_night]}
+        """As the nightly runs it.
+
+        A study of two networks takes a rotating and a fixed one. `seed` stays, so that everything drawn for the fixed
+        network is the same in every night: what is drawn for a network is derived from `seed` and from its own seed.
+        The rotating network comes first: where a study looks at one network only (as when it is defended), a night
+        says something about a network that no earlier night has seen. A study of one network has no fixed part.
+        """
+        changes: dict[str, Any] = {"seeds": (rotating, FIXED_SEED)[: self.networks_a_night]}
+        if self.networks_a_night == 1:
+            changes["seed"] = rotating
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
 

@@ -26,22 +26,30 @@ def recipients(
     backdoor: BadNets,
     run: Run,
 ) -> dict[str, list[Weights]]:
-    """By name, for each donor the network that its rows go into; one independent and one backdoored for all of them.
+    """By name, for each donor the network that its rows go into: an independent and a backdoored one of its own.
 
-    The two are trained alike, from initialisations of their own that the run's seed decides.
+    All are trained alike, from initialisations that the run's seed and the donor's decide. Shared recipients would make
+    what becomes of one donor's rows depend on which other donors there are.
     """
     phases = (Phase(train=("*",), training=training),)
     poisons = {INDEPENDENT: None, BADNETS: backdoor}
-    seeds = {name: randomness.derive(run.seed, "recipient", name) for name in poisons}
+    seeds = {
+        (name, donor.seed): randomness.derive(run.seed, "recipient", name, donor.seed)
+        for name in poisons
+        for donor in donors
+    }
     jobs = [
         Job(
             work=train_one,
-            arguments=(phases, poison, seeds[name]),
-            target=network_file(apparatus, splits.digest, phases, poison, seeds[name], run),
-            label=name,
+            arguments=(phases, poisons[name], seed),
+            target=network_file(apparatus, splits.digest, phases, poisons[name], seed, run),
+            label=f"{name} for {donor}",
         )
-        for name, poison in poisons.items()
+        for (name, donor), seed in seeds.items()
     ]
-    made = dict(zip(poisons, pool.carry_out("recipients", jobs), strict=True))
-    others = {name: [Weights(seed=seeds[name], base=ref)] * len(donors) for name, ref in made.items()}
+    made = dict(zip(seeds, pool.carry_out("recipients", jobs), strict=True))
+    others = {
+        name: [Weights(seed=seeds[name, donor.seed], base=made[name, donor.seed]) for donor in donors]
+        for name in poisons
+    }
     return {SOURCE: list(donors), **others}
