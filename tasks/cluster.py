@@ -15,6 +15,7 @@ import psutil
 
 from methods.errors import WeightsmithError
 from storage.write_errors import write_errors
+from tasks.ray_output import silence
 from tasks.resources import Resources
 
 OBJECT_STORE_BYTES = 2**30
@@ -88,6 +89,7 @@ def connected(home: Path) -> Iterator[dict[str, float]]:
     if ray.is_initialized():
         yield ray.cluster_resources()
         return
+    silence()
     with contextlib.ExitStack() as own:
         stack = _kept or own
         options = stack.enter_context(_private(home)) if address == "local" else _existing(address)
