@@ -5,8 +5,10 @@ import importlib.metadata
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -24,6 +26,7 @@ EXAMPLES = {
         weightsmith run parameter_diffusion --preset cifar10_small --set data.source=parquet:PATH""",
     "nightly": """
         weightsmith nightly
+        weightsmith nightly --seed date
         weightsmith nightly --preset smoke --home /tmp/try""",
     "show": """
         weightsmith show parameter_diffusion --preset paper
@@ -55,12 +58,33 @@ fresh_option = click.option("--fresh", is_flag=True, help="Use nothing that earl
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """An expected error is one message: exit code 2 where the user's input is at fault, 1 where the run is."""
+    """An error is one message: exit code 2 where the user's input is at fault, 1 where the run is.
+
+    The traceback of an error that no code here raises on purpose goes into a file, which the message names.
+    """
     try:
         yield
     except WeightsmithError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, BadSetting) else 1)
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        from flows.failures import expected, write_traceback
+
+        folder = Path(tempfile.mkdtemp(prefix="weightsmith-"))
+        write_traceback(folder, error)
+        click.echo(f"error: {expected(error, folder)}", err=True)
+        sys.exit(1)
+
+
+class RotatingSeed(click.ParamType):
+    """`date`, or a whole number from 1 on."""
+
+    name = "SEED|date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "date" else click.IntRange(min=1).convert(value, param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,21 +115,33 @@ def run(study: str, preset: str, changes: tuple[str, ...], seed: int | None, hom
 
 @main.command(epilog=examples("nightly"))
 @preset_option
-@click.option("--seed", type=click.IntRange(min=0), help="In place of the one that rotates with the date.")
+@click.option(
+    "--seed",
+    type=RotatingSeed(),
+    default=1,
+    show_default=True,
+    help="Of the networks that rotate from night to night; `date`: today's date, as the scheduled nightly has it.",
+)
 @home_option
 @fresh_option
-def nightly(preset: str, seed: int | None, home: Path | None, fresh: bool) -> None:
-    """Run every study that takes part in the nightly."""
+def nightly(preset: str, seed: Any, home: Path | None, fresh: bool) -> None:
+    """Run every study that takes part in the nightly, or resume the night that was interrupted."""
     from flows.studies import KINDS, resolve
 
     with told():
         for study in [name for name, kind in KINDS.items() if preset in kind.preset_functions()] or KINDS:
             resolve(study, preset)
         with prefect_below(home):
+            from flows.nightly import NightFailed
             from flows.nightly import nightly as flow
             from flows.running import Order
 
-            finish(flow(preset, None, seed, Order(home=str(home) if home else None, fresh=fresh)))
+            try:
+                folder = flow(preset, None, seed, Order(home=str(home) if home else None, fresh=fresh))
+            except NightFailed as error:
+                finish(error.folder)
+                raise
+            finish(folder)
 
 
 @contextlib.contextmanager
@@ -121,16 +157,19 @@ def prefect_below(home: Path | None) -> Iterator[None]:
 def finish(folder: str) -> None:
     """The table of a run, and where to find the rest."""
     from flows.report.table import render
-    from storage.tracking import tracking_uri
+    from storage.tracking import shown_uri, tracking_uri
 
     path = Path(folder)
     summary = json.loads((path / "summary.json").read_text())
     children = [path / each["path"] for each in summary.get("studies", {}).values()]
     for child in children:
-        output.print(render(json.loads((child / "summary.json").read_text())))
+        if (child / "summary.json").is_file():
+            output.print(render(json.loads((child / "summary.json").read_text())))
     output.print(render(summary))
     home = next(parent.parent for parent in path.parents if parent.name == "runs")
-    output.print(f"report  {path / 'report.html'}\nMLflow  {tracking_uri(home)}", highlight=False, soft_wrap=True)
+    output.print(
+        f"report  {path / 'report.html'}\nMLflow  {shown_uri(tracking_uri(home))}", highlight=False, soft_wrap=True
+    )
 
 
 @main.command()
@@ -213,4 +252,5 @@ def doctor(home: Path | None) -> None:
 import flows.collect_command  # noqa: E402 - registers `collect`
 import flows.exchange_commands  # noqa: E402 - registers `import` and `export`
 import flows.inpainter_command  # noqa: E402 - registers `train-inpainter`
+import flows.log_command  # noqa: E402 - registers `log`
 import flows.protect_command  # noqa: E402, F401 - registers `protect`

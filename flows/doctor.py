@@ -103,10 +103,10 @@ def prefect(_: Path) -> Finding:
 
 
 def mlflow(home: Path) -> Finding:
-    from storage.tracking import TrackingFailed, reach, tracking_uri
+    from storage.tracking import TrackingFailed, reach, shown_uri, tracking_uri
 
     try:
-        return Finding(f"{tracking_uri(home)}, {reach(home)} experiments")
+        return Finding(f"{shown_uri(tracking_uri(home))}, {reach(home)} experiments")
     except TrackingFailed as error:
         return Finding(error.problem, error.remedy)
 

@@ -37,7 +37,8 @@ class Display:
         self.artifact: UUID | None = None
         if FlowRunContext.get() is not None:
             key = f"{title.split()[0]}-progress".replace("_", "-")
-            self.artifact = create_progress_artifact(progress=0.0, key=key, description=title)  # type: ignore[assignment]
+            with self._prefect():
+                self.artifact = create_progress_artifact(progress=0.0, key=key, description=title)  # type: ignore[assignment]
 
     @contextlib.contextmanager
     def stage(self, name: str, jobs: int, committed: int) -> Iterator[None]:
@@ -75,7 +76,17 @@ class Display:
         now = time.monotonic()
         if self.artifact is not None and (at_once or now - self.updated > ARTIFACT_SECONDS):
             self.updated = now
-            update_progress_artifact(artifact_id=self.artifact, progress=round(100 * min(share, 1.0), 1))
+            with self._prefect():
+                update_progress_artifact(artifact_id=self.artifact, progress=round(100 * min(share, 1.0), 1))
+
+    @contextlib.contextmanager
+    def _prefect(self) -> Iterator[None]:
+        """A server that does not answer costs the progress that it shows, and nothing else."""
+        try:
+            yield
+        except Exception as error:
+            self.artifact = None
+            console.print(f"  Prefect shows no more progress ({type(error).__name__})", highlight=False)
 
 
 @contextlib.contextmanager

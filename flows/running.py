@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.announcing import announce
+from flows.failures import discard, record
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
 from flows.progress import Display, console, displayed
-from flows.publish import artifact, report, track
+from flows.publish import report
+from flows.sending import send
 from flows.studies import Study, as_json
-from methods.errors import GateFailed, WeightsmithError
 from storage import datasets, photographs
 from storage.datasets import Splits
 from storage.formats import publish_json
@@ -23,6 +25,7 @@ from storage.lock import home_lock
 from storage.photographs import Photographs
 from tasks.environment import environment
 from tasks.pool import Pool, ray_pool
+from tasks.ray_output import listen
 from tasks.run import Run, digest
 
 
@@ -31,12 +34,13 @@ class Order:
     """How to run a study, which decides none of its numbers.
 
     home: None stands for WEIGHTSMITH_HOME, or `.weightsmith`. fresh: nothing that earlier runs have committed is used.
-    parent: run id of the nightly that this run belongs to.
+    parent: run id of the nightly that this run belongs to. rotating_seed: which of its seeds that night has chosen.
     """
 
     home: str | None = None
     fresh: bool = False
     parent: str = ""
+    rotating_seed: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -53,20 +57,19 @@ class Workplace:
     pool: Pool
     display: Display
     started: datetime
+    order: Order
 
     def publish(self, summary: dict[str, Any], details: dict[str, Any]) -> str:
-        """Writes the run's files, the report, and the MLflow entry; returns the folder."""
+        """Writes the run's files and the report; returns the folder. They are sent when the study has ended."""
         folder = self.run.folder
         publish_json(folder / "details.json", details)
         publish_json(folder / "summary.json", self.common() | {"state": "completed", "error": None} | summary)
         point_latest(self.run)
         report(str(folder))
-        track(str(folder), self.run.home, self.run.parent or None)
-        artifact(str(folder))
         return str(folder)
 
     def common(self) -> dict[str, Any]:
-        return common_keys(self.run, self.study, self.started, self.display.seconds)
+        return common_keys(self.run, self.study, self.started, self.display.seconds) | rotating(self.order)
 
 
 def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, float]) -> dict[str, Any]:
@@ -84,9 +87,17 @@ def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, flo
     }
 
 
+def rotating(order: Order) -> dict[str, Any]:
+    """In the summaries of a night: which of its seeds is of this night only."""
+    return {} if order.rotating_seed is None else {"rotating_seed": order.rotating_seed}
+
+
 @contextlib.contextmanager
 def study_run(study: Study, order: Order) -> Iterator[Workplace]:
-    """A workplace for one study. An expected error leaves a folder whose summary and report say what went wrong."""
+    """A workplace for one study. An exception leaves a folder whose summary and report say what went wrong.
+
+    Summary and report are final before the run is logged, completed or failed.
+    """
     started = datetime.now(UTC)
     home = order.folder
     with contextlib.ExitStack() as stack:
@@ -95,22 +106,25 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
             end_orphans(home)
         run = open_run(study, order, started)
         display = stack.enter_context(displayed(f"{study.study} {study.preset}"))
+        discard(run.folder)
         publish_json(run.folder / "config.json", as_json(study))
+        listen(announce)
         try:
             with display.stage("data", 1, 0):
                 splits = loaded(study, home)
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
-            yield Workplace(run, study, splits, pool, display, started)
-        except WeightsmithError as error:
-            failed: dict[str, Any] = {"state": "failed", "error": str(error)}
-            failed["verdict"] = f"The run failed: {error.problem}"
-            if isinstance(error, GateFailed):
-                gate = {"value": error.value, "limit": error.limit, "passed": False, "meaning": error.problem}
-                failed["gates"] = {error.gate: gate}
-            publish_json(run.folder / "summary.json", common_keys(run, study, started, display.seconds) | failed)
-            point_latest(run)
-            report(str(run.folder))
-            raise
+            yield Workplace(run, study, splits, pool, display, started, order)
+        except Exception as error:
+            shown = record(
+                run.folder, error, lambda: common_keys(run, study, started, display.seconds) | rotating(order)
+            )
+            with contextlib.suppress(OSError):
+                point_latest(run)
+            send(run.folder, home)
+            if shown is error:
+                raise
+            raise shown from error
+        send(run.folder, home)
 
 
 def loaded(study: Study, home: Path) -> Splits:
@@ -140,11 +154,19 @@ def new_run_id(study: Study, started: datetime) -> str:
 
 
 def unfinished(home: Path, configuration: dict[str, Any]) -> str | None:
-    """Nobody else can be working on it: the lock on HOME is ours."""
+    """Nobody else can be working on it: the lock on HOME is ours. What cannot be read is passed over."""
     for path in sorted(home.glob("runs/*/config.json"), reverse=True):
-        if not (path.parent / "summary.json").exists() and json.loads(path.read_text()) == configuration:
+        if not (path.parent / "summary.json").exists() and stored_json(path) == configuration:
             return path.parent.name
     return None
+
+
+def stored_json(path: Path) -> Any:
+    """The content of a JSON file; None where there is none that can be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def point_latest(run: Run) -> None:

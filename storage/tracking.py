@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -18,10 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from methods.errors import BadData, WeightsmithError
 from storage.tracking_children import children
-from storage.tracking_values import batches, curve_metrics, metrics, parameters
+from storage.tracking_values import batches, by_role, curve_metrics, metrics, parameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+LONGEST_ERROR = 1000
+"""Characters of a tag; MLflow takes 5,000 bytes."""
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*(?:@[^/\s@]*)*@")
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -53,8 +58,14 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
         environment = summary["environment"]
         common = {"preset": summary["preset"], "nightly": nightly or "", "commit": str(environment.get("commit"))}
         tags = {"run_id": summary["run_id"], "summary_sha256": digest, "dirty": str(environment.get("dirty")), **common}
+        if "rotating_seed" in summary:
+            tags["rotating_seed"] = str(summary["rotating_seed"])
+        if summary.get("error"):
+            tags["error"] = shown_uri(summary["error"])[:LONGEST_ERROR]
         run = client.create_run(experiment, start_time=began, tags=tags, run_name=summary["run_id"]).info.run_id
-        _log_values(client, run, parameters(config), [*metrics(summary), *curve_metrics(details.get("curves", {}))])
+        _log_values(
+            client, run, parameters(config), [*metrics(by_role(summary)), *curve_metrics(details.get("curves", {}))]
+        )
         if "data" in summary:
             _log_data(client, run, summary["data"])
         for child in children(summary):
@@ -95,6 +106,11 @@ def tracking_uri(home: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root(home) / 'mlflow.db'}"
 
 
+def shown_uri(text: str) -> str:
+    """`text` with `***` in place of user name and password in every URI: to be called before a URI is shown or kept."""
+    return _CREDENTIALS.sub("***@", text)
+
+
 def _settle_environment() -> None:
     """Has to stand before the first import of mlflow, which reads these once."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -117,11 +133,13 @@ def _client(home: Path) -> Iterator["MlflowClient"]:
     try:
         yield MlflowClient(tracking_uri=uri)
     except (MlflowException, OSError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        # without its cause, whose message and traceback may contain a password
         raise TrackingFailed(
-            problem=f"MLflow at {uri} did not take the run: {str(error).splitlines()[0]}",
+            problem=shown_uri(f"MLflow at {uri} did not take the run: {said}"),
             remedy="the run's folder is complete; start or correct the tracking server (MLFLOW_TRACKING_URI), "
-            "then log the folder again",
-        ) from error
+            "then send it with `weightsmith log`",
+        ) from None
 
 
 def _experiment(client: "MlflowClient", home: Path, study: str) -> str:

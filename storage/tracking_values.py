@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # Not metrics of the run: what it ran on and with (parameters, tags, data set), and what other entries hold in full.
-_LEFT_OUT = {"environment", "data", "layout", "per_seed", "accuracies", "chosen_index", "paired"}
+_LEFT_OUT = {"environment", "data", "layout", "accuracies", "chosen_index", "paired", "rotating_seed"}
 _UNFIT = re.compile(r"[^/\w.\- :]")
 
 
@@ -23,6 +23,13 @@ def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return flat
+
+
+def by_role(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary in which `per_seed` calls a night's rotating seed `rotating`, so that nights are one series."""
+    rotating = str(summary.get("rotating_seed"))
+    named = {"rotating" if seed == rotating else seed: told for seed, told in summary.get("per_seed", {}).items()}
+    return {**summary, **({"per_seed": named} if named else {})}
 
 
 def metrics(summary: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float, int]]:

@@ -47,7 +47,7 @@ def ask(line, path: str, question: dict[str, Any] | None = None) -> Any:
 def test_every_night_at_two(deployed) -> None:
     nightly = ask(deployed, "deployments/name/nightly/nightly")
     assert nightly["entrypoint"] == "flows/nightly.py:nightly"
-    assert nightly["parameters"] == {"preset": "digits", "order": {"fresh": True}}
+    assert nightly["parameters"] == {"preset": "digits", "seed": "date", "order": {"fresh": True}}
     assert nightly["global_concurrency_limit"]["limit"] == 1
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     question = {"deployments": {"id": {"any_": [nightly["id"]]}}}

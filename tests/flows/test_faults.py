@@ -137,14 +137,19 @@ FAILURES = {
     "diverged": (
         {"strategy__first__learning_rate": "1e9", "strategy__first__epochs": "3"},
         ("the loss of base training became", "lower the learning rate"),
+        {},
     ),
-    "gate": ({"generator__gates__latent_scale": "1.0000001"}, ("gate latent_scale failed", "more latent noise")),
+    "gate": (
+        {"generator__gates__latent_scale": "1.0000001"},
+        ("gate latent_scale failed", "more latent noise"),
+        {"latent_scale": False},
+    ),
 }
 
 
-@pytest.mark.parametrize(("change", "words"), FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize(("change", "words", "gates"), FAILURES.values(), ids=FAILURES)
 def test_a_run_that_cannot_go_on_leaves_a_report(
-    change: dict[str, str], words: tuple[str, ...], prefect_server, copied: Path, finished
+    change: dict[str, str], words: tuple[str, ...], gates: dict[str, bool], prefect_server, copied: Path, finished
 ) -> None:
     said = complaint(prefect_server.weightsmith(*prefect_server.study(copied, **change)))
     for word in words:
@@ -155,8 +160,8 @@ def test_a_run_that_cannot_go_on_leaves_a_report(
     assert summary["state"] == "failed"
     assert words[0] in summary["error"]
     assert words[0] in (folder / "report.html").read_text()
-    for gate in summary.get("gates", {}).values():
-        assert not gate["passed"]
+    assert {name: gate["passed"] for name, gate in summary.get("gates", {}).items()} == gates
+    assert words[0] in (folder / summary["traceback"]).read_text()
 
 
 def test_damaged_shards_are_named_and_can_be_replaced(prefect_server, copied: Path) -> None:

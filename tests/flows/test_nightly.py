@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from mlflow.tracking import MlflowClient
 
-from flows.nightly import rotating_seed, tonight
-from flows.studies import KINDS
+from flows.nightly import ROTATING_SEED, rotating_seed, tonight
+from flows.studies import KINDS, resolve
+from methods.errors import BadSetting
 from storage.tracking import tracking_uri
 from storage.verification import verify
 
@@ -39,8 +40,24 @@ settings["transplant"] = [*brief, *base]
 settings["image_protection"] = ["variants=[]", "transforms=[]", "images=1"]
 few = ["data.train_limit=100", "data.test_limit=40", "metamers.n=10", "images=6", "shift_epochs=1"]
 settings["invertibility"] = few
-nightly("smoke", settings, None, Order(home=str(home), fresh=sys.argv[2] == "fresh"))
+nightly("smoke", settings, order=Order(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
+
+
+ADDRESS = re.compile(
+    r"""<(?:script|img|link|iframe|source)\b[^>]*?\b(?:src|href)\s*=\s*["']?([^"' >]+)""", re.IGNORECASE
+)
+
+
+def loaded_from_elsewhere(address: str) -> bool:
+    """Whether a page that refers to this address needs another file, or a network."""
+    return not address.startswith(("data:", "#"))
+
+
+def test_addresses_on_a_page() -> None:
+    page = '<img alt="a" src="figures/a.png"><script src=https://x.org/y.js></script><link rel=icon href="data:,">'
+    assert ADDRESS.findall(page) == ["figures/a.png", "https://x.org/y.js", "data:,"]
+    assert [loaded_from_elsewhere(each) for each in ADDRESS.findall(page)] == [True, True, False]
 
 
 def products(home: Path) -> dict[Path, tuple[int, int]]:
@@ -50,14 +67,19 @@ def products(home: Path) -> dict[Path, tuple[int, int]]:
 
 
 def test_seeds_of_a_night() -> None:
-    """One is fixed, for comparison between nights; the other is the date."""
+    """Of two networks one is fixed, and so is `seed`; a study of one network, or of photographs, rotates as a whole."""
     assert rotating_seed(datetime(2026, 1, 31, 23, 59, tzinfo=UTC)) == SEED
-    for study in tonight("smoke", {}, SEED).values():
-        if hasattr(study, "seeds"):
-            assert study.seeds == (0, SEED)[: study.networks_a_night]
-        assert study.seed == SEED
+    for name, study in tonight("smoke", {}, SEED).items():
+        if study.networks_a_night == 2:
+            assert study.seeds == (SEED, 0)
+            assert study.seed == resolve(name, "smoke").seed
+        else:
+            assert getattr(study, "seeds", (SEED,)) == (SEED,)
+            assert study.seed == SEED
     assert set(tonight("smoke", {}, 1)) == TAKING_PART
     assert tonight("smoke", {"parameter_diffusion": ["samples=3"]}, 1)["parameter_diffusion"].samples == 3
+    with pytest.raises(BadSetting, match="rotating seed"):
+        tonight("smoke", {}, 0)
 
 
 def test_a_night(prefect_server, tmp_path: Path) -> None:
@@ -110,11 +132,11 @@ def complete(home: Path, folder: Path) -> None:
     study = folder / "parameter_diffusion"
     inner = json.loads((study / "summary.json").read_text())
     assert list(validator.iter_errors(inner)) == []
-    assert set(inner["per_seed"]) == {"0", str(inner["seed"])}
+    assert set(inner["per_seed"]) == {"0", str(ROTATING_SEED)}
+    assert inner["rotating_seed"] == summary["rotating_seed"] == ROTATING_SEED
     assert {path.name for path in study.iterdir()} >= {"config.json", "details.json", "report.html", "figures"}
     for page in (folder / "report.html", study / "report.html"):
-        assert not re.search(r"""(src|href)=["']?(?!data:|#|https?:)[^"' >]+\\.(css|js|png|svg)""", page.read_text())
-        assert not re.search(r"""<(script|img|link)[^>]+(src|href)=["']?https?:""", page.read_text())
+        assert not [address for address in ADDRESS.findall(page.read_text()) if loaded_from_elsewhere(address)]
     for snapshots in (home / "store" / "snapshots").iterdir():
         verify(snapshots).raise_first()
     client = MlflowClient(tracking_uri(home))
@@ -122,6 +144,10 @@ def complete(home: Path, folder: Path) -> None:
     runs = client.search_runs([experiment.experiment_id])
     (parent,) = (run for run in runs if run.data.tags.get("run_id") == inner["run_id"])
     assert parent.data.tags["nightly"] == summary["run_id"]
+    assert parent.data.tags["rotating_seed"] == str(ROTATING_SEED)
+    for role, seed in {"0": "0", "rotating": str(ROTATING_SEED)}.items():
+        mean = inner["per_seed"][seed]["generated"]["latent_ddpm"]["mean"]
+        assert parent.data.metrics[f"per_seed/{role}/generated/latent_ddpm/mean"] == mean
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.run_name for run in children} >= set(inner["generated"])
     assert len(children) < 30
