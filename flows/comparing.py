@@ -16,6 +16,7 @@ from tasks.run import Run
 from tasks.sample import sample
 from tasks.summarise import Products, summarise
 from tasks.train import train
+from tasks.unfit import sorted_out
 
 
 def generate_and_compare(
@@ -31,7 +32,8 @@ def generate_and_compare(
     material = Material(snapshots=snapshots, fit_rows=study.fit_rows)
     names = sampled_names(config, study.strategy.runs)
     fits = fit(pool, config, names, material, seeds, bases, run)
-    generated = sample(pool, config, names, material, fits, study.samples, run)
+    generated, missing = sorted_out(sample(pool, config, names, material, fits, study.samples, run))
+    missing |= {(seed, NOISE_MATCHED): each for (seed, name), each in missing.items() if name == subject}
     matched = match(pool, subject, material, generated, seeds, bases, run)
     generated |= sample(pool, config, [NOISE_MATCHED], material, matched, study.samples, run)
     scores = evaluate(pool, snapshots, generated, seeds, bases, run)
@@ -45,5 +47,6 @@ def generate_and_compare(
         generated=generated,
         scores=tuple(scores),
         audits=tuple(audits),
+        missing=missing,
     )
     return summarise(products, splits, subject, study.seed)

@@ -55,6 +55,7 @@ class GateFailed(WeightsmithError):
     gate: str
     value: float
     limit: float
+    meaning: str = ""
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

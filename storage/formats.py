@@ -67,6 +67,12 @@ def read_tensors(path: Location) -> tuple[dict[str, Tensor], dict[str, str]]:
         return tensors, dict(file.metadata() or {})
 
 
+def read_metadata(path: Location) -> dict[str, str]:
+    """The metadata alone; reads no numbers. Raises `MissingFile` or `TornFile`."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
 def count_rows(path: Location, name: str) -> int:
     """Length of one tensor's first axis; reads no numbers. Raises `MissingFile` or `TornFile`."""
     with _opened(path) as file:

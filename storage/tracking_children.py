@@ -24,13 +24,16 @@ class Child:
 def children(summary: Mapping[str, Any]) -> Iterator[Child]:
     for name, numbers in _sets_of_models(summary).items():
         tags = {"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {}
-        yield _models("generator", name, numbers, tags)
+        yield (
+            _models("generator", name, numbers, tags) if "unfit" not in numbers else _unfit("generator", name, numbers)
+        )
     for kind, sets in (
         ("transplant", _transplants(summary)),
         ("cause", summary.get("causes", {})),
         ("held_out", _unseen(summary)),
     ):
-        yield from (_models(kind, name, models) for name, models in sets.items())
+        for name, models in sets.items():
+            yield _unfit(kind, name, models) if "unfit" in models else _models(kind, name, models)
     for name, models in _attacks(summary).items():
         keys = list(dict.fromkeys(key for numbers in models.values() for key in numbers if key != "per_member"))
         yield Child(
@@ -90,6 +93,20 @@ def _models(kind: str, name: str, numbers: Mapping[str, Any], tags: Mapping[str,
         table_name="accuracies.json",
         table={kind: name, "model": list(range(len(accuracies))), "test_accuracy": accuracies},
         tags=tags or {},
+    )
+
+
+def _unfit(kind: str, name: str, entry: Mapping[str, Any]) -> Child:
+    """What has no models: why, for the first network on which it has none."""
+    record = entry["unfit"]
+    told = {key: [record[key]] for key in ("seed", "gate", "value", "limit", "problem", "remedy")}
+    return Child(
+        kind=kind,
+        name=name,
+        values=metrics({"unfit": record}),
+        table_name="unfit.json",
+        table={kind: [name], **told},
+        tags={"verdict": "unfit"},
     )
 
 

@@ -106,12 +106,16 @@ def audit_one(
     train = models("train", rows.train, right(ORIGINAL, split.train))
     held_out = models("held out", rows.held_out, right(ORIGINAL, split.held_out))
     found = audit_network(train, held_out, sets, roles(list(sets)), seed=randomness.derive(run_seed, "audit", seed))
-    publish_json(target, {"audit": found, "shared_errors": _shared_errors(train, sets[generator])})
+    publish_json(target, {"audit": found, "shared_errors": _shared_errors(train, sets.get(generator))})
 
 
-def _shared_errors(train: Models, generated: Models) -> dict[str, Any]:
-    """Error IoU of originals (evenly spread over the run) and generated models, all pairs, in whole percent."""
+def _shared_errors(train: Models, generated: Models | None) -> dict[str, Any]:
+    """Error IoU of originals (evenly spread over the run) and generated models, all pairs, in whole percent.
+
+    Of originals alone where the generator is unfit.
+    """
     chosen = torch.linspace(0, len(train.right) - 1, min(PICTURED, len(train.right))).round().long()
-    wrong = ~torch.cat([train.right[chosen], generated.right[:PICTURED]])
+    others = [] if generated is None else [generated.right[:PICTURED]]
+    wrong = ~torch.cat([train.right[chosen], *others])
     matrix = (100 * iou(wrong, wrong)).round().int().tolist()
     return {"originals": len(chosen), "matrix": matrix}

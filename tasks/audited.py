@@ -1,6 +1,6 @@
 """The audits of several networks as one, and paired comparisons of chosen models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,22 @@ from methods.audit.comparing import best_of, mcnemar
 from methods.audit.verdict import LADDER
 from storage.scores import Scores
 from tasks.evaluate import ORIGINAL
+from tasks.unfit import UNFIT
 
 CONTROL = "held_out"
 
 
-def audited(networks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`audit` and `audit_control` of the summary: numbers averaged over the networks, the gravest of their verdicts."""
-    found = {name: _together([network[name] for network in networks]) for name in networks[0]}
+def audited(networks: Sequence[Mapping[str, Any]], missing: Iterable[str] = ()) -> dict[str, Any]:
+    """`audit` and `audit_control` of the summary: numbers averaged over the networks, the gravest of their verdicts.
+
+    missing: what was to be audited and has no rows, once for each network on which it is unfit: the gravest verdict
+    of all, and no numbers where it has rows for no network.
+    """
+    names = dict.fromkeys(name for network in networks for name in network)
+    found = {name: _together([network[name] for network in networks if name in network]) for name in names}
+    for name in missing:
+        others = found.get(name, {}).get("verdicts", [])
+        found[name] = {**found.get(name, {}), "verdict": UNFIT, "verdicts": [UNFIT, *others]}
     return {"audit_control": found.pop(CONTROL), "audit": found}
 
 

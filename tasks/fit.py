@@ -3,10 +3,12 @@
 import dataclasses
 import json
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from methods import randomness
 from methods.generation.generator import Fit
 from methods.generation.holdout import HoldOut
+from methods.generation.passing import collected_gates
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
@@ -16,6 +18,7 @@ from tasks.pool import Job, Pool
 from tasks.rows import Material, rows_of
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.unfit import SHORTFALLS, publish_unfit, shortfall
 
 Fits = dict[tuple[int, str], Ref]
 """By seed and generator."""
@@ -31,7 +34,7 @@ def fit(
     bases: Sequence[Ref],
     run: Run,
 ) -> Fits:
-    """The generators that sampling `names` takes, for every seed."""
+    """The generators that sampling `names` takes, for every seed; see `sorted_out` for those that are unfit."""
     jobs = {
         (seed, name): Job(
             work=fit_one,
@@ -64,14 +67,21 @@ def fit_one(
 ) -> None:
     rows, split = rows_of(material, seed)
     network, layout = laboratory.network(seed, base), laboratory.layout
-    fitted = all_generators(config)[name].fit(
-        rows,
-        accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
-        seed=randomness.derive(run_seed, "fit", name, seed),
-        device=laboratory.device,
-        on_step=on_step,
-    )
-    publish_fit(target, fitted, split)
+    with collected_gates() as passed:
+        try:
+            fitted = all_generators(config)[name].fit(
+                rows,
+                accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+                seed=randomness.derive(run_seed, "fit", name, seed),
+                device=laboratory.device,
+                on_step=on_step,
+            )
+        except SHORTFALLS as error:
+            if name != config.kind:
+                raise  # a baseline that cannot be fitted leaves nothing to compare with
+            publish_unfit(target, shortfall(error, name, seed, passed), split_facts(split))
+        else:
+            publish_fit(target, fitted, split)
 
 
 def publish_fit(target: str, fitted: Fit, split: HoldOut) -> None:
@@ -79,13 +89,17 @@ def publish_fit(target: str, fitted: Fit, split: HoldOut) -> None:
     told = {
         "gates": {gate: dataclasses.asdict(value) for gate, value in fitted.gates.items()},
         "curves": {curve: dataclasses.asdict(value) for curve, value in fitted.curves.items()},
-        "facts": {
-            **fitted.facts,
-            "train_rows": len(split.train),
-            "held_out_rows": len(split.held_out),
-            "gap": split.gap,
-            "autocorrelation_time": split.autocorrelation_time,
-            "gap_limited": split.gap_limited,
-        },
+        "facts": {**fitted.facts, **split_facts(split)},
     }
     publish_tensors(target, fitted.sampler.state(), {key: json.dumps(value) for key, value in told.items()})
+
+
+def split_facts(split: HoldOut) -> dict[str, Any]:
+    """Which rows the generator may learn from, and which are held out."""
+    return {
+        "train_rows": len(split.train),
+        "held_out_rows": len(split.held_out),
+        "gap": split.gap,
+        "autocorrelation_time": split.autocorrelation_time,
+        "gap_limited": split.gap_limited,
+    }

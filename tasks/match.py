@@ -33,7 +33,10 @@ def match(
     bases: Sequence[Ref],
     run: Run,
 ) -> Fits:
-    """Per seed, noise whose models' mean largest error IoU with a train row is that of the generator's models."""
+    """Per seed, noise whose models' mean largest error IoU with a train row is that of the generator's models.
+
+    Nothing for a seed of which `generated` has no rows of the generator.
+    """
     jobs = {
         (seed, NOISE_MATCHED): Job(
             work=match_one,
@@ -51,6 +54,7 @@ def match(
             label=f"seed {seed}",
         )
         for seed, base in zip(seeds, bases, strict=True)
+        if (seed, generator) in generated
     }
     return dict(zip(jobs, pool.carry_out("match", list(jobs.values())), strict=True))
 

@@ -16,9 +16,10 @@ from tasks.pool import Job, Pool
 from tasks.rows import Material, rows_of
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.unfit import publish_unfit, shortfall, sorted_out
 
 Samples = dict[tuple[int, str], Ref]
-"""By seed and generator."""
+"""By seed and generator: rows, or the record of why there are none."""
 
 
 @stage
@@ -31,11 +32,17 @@ def sample(
     count: int,
     run: Run,
 ) -> Samples:
-    """Per seed and name, `count` rows (one row where the generator has only one model to give)."""
+    """Per seed and name, `count` rows (one row where the generator has only one model to give).
+
+    Of a generator that is unfit nothing is sampled: its fit stands in place of the rows, for `sorted_out`.
+    """
     jobs, drawn = {}, (count, run.seed)
+    usable, _ = sorted_out(fits)
     for seed in dict.fromkeys(seed for seed, _ in fits):
         for name in names:
             source = fitted_by(config, name)
+            if (seed, source) not in usable:
+                continue
             fitted, own = fits[seed, source], generator_key(config, source)
             jobs[seed, name] = Job(
                 work=sample_one,
@@ -44,7 +51,12 @@ def sample(
                 target=run.product("generated", ".safetensors", name, own, material.key, seed, fitted.sha256, *drawn),
                 label=f"seed {seed} {name}",
             )
-    return dict(zip(jobs, pool.carry_out("sample", list(jobs.values())), strict=True))
+    made = dict(zip(jobs, pool.carry_out("sample", list(jobs.values())), strict=True))
+    return {
+        (seed, name): made.get((seed, name)) or fits[seed, fitted_by(config, name)]
+        for seed in dict.fromkeys(seed for seed, _ in fits)
+        for name in names
+    }
 
 
 def sample_one(
@@ -68,9 +80,13 @@ def sample_one(
     )
     if not torch.isfinite(samples).all():
         share = (~torch.isfinite(samples)).float().mean().item()
-        raise Diverged(
+        error = Diverged(
             problem=f"{share:.1%} of the numbers that {name} generated are not finite",
             remedy="look at the denoiser's loss; more sampling steps or the sampler 'ddpm' may help",
             step=0,
         )
+        if fitted_by(config, name) != config.kind:
+            raise error
+        publish_unfit(target, shortfall(error, config.kind, seed))
+        return
     publish_tensors(target, {"rows": samples.contiguous()}, {"generator": name})

@@ -21,6 +21,7 @@ from tasks.fit import Fits
 from tasks.rows import matrix_of
 from tasks.sample import Samples
 from tasks.stage import stage
+from tasks.unfit import Unfit, entry, headline, listed
 
 PICTURED = 200
 """Points of one group in the picture of principal components."""
@@ -40,6 +41,8 @@ class Products:
     generated: Samples
     scores: tuple[Ref, ...]
     audits: tuple[Ref, ...]
+    missing: Mapping[tuple[int, str], Unfit] = dataclasses.field(default_factory=dict)
+    """Why there are no rows, by seed and name, of those that have none."""
 
     def references(self) -> dict[str, dict[str, str]]:
         named = {"snapshots": self.snapshots}
@@ -74,9 +77,11 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
         },
     }
     audits = {each: read_json(ref.path) for each, ref in zip(products.seeds, products.audits, strict=True)}
-    summary |= audited([audits[each]["audit"] for each in products.seeds])
+    summary |= audited([audits[each]["audit"] for each in products.seeds], [name for _, name in products.missing])
     summary["paired"] = paired(scores, splits.test.labels.numpy(), summary["selection"])
-    summary["verdict"] = verdict(summary, generator)
+    summary |= with_missing(summary, products.missing)
+    compared = verdict(summary, generator) if generator in summary["differences"] else _without(summary)
+    summary["verdict"] = " ".join(filter(None, [headline(products.missing.values()), compared]))
     details = {
         "curves": _curves(products, records, told, generator),
         "pca": [_pca(products, each) for each in products.seeds],
@@ -85,6 +90,26 @@ def summarise(products: Products, splits: Splits, generator: str, seed: int) -> 
         "references": products.references(),
     }
     return summary, details
+
+
+def with_missing(summary: Mapping[str, Any], missing: Mapping[tuple[int, str], Unfit]) -> dict[str, Any]:
+    """`generated` and `per_seed` with an entry for what has no rows, and `unfit`, the records of why."""
+    generated, per_seed = dict(summary["generated"]), {seed: dict(each) for seed, each in summary["per_seed"].items()}
+    for (seed, name), record in missing.items():
+        own = per_seed[str(seed)]
+        own["generated"] = own["generated"] | {name: entry([record])}
+        if name not in summary["generated"]:
+            generated[name] = entry([each for (_, other), each in missing.items() if other == name])
+    return {"generated": generated, "per_seed": per_seed, "unfit": listed(missing.values())}
+
+
+def _without(summary: Mapping[str, Any]) -> str:
+    """What there is to compare where the generator has no models."""
+    original, averaged = summary["original"], summary["generated"]["mean"]
+    return (
+        f"Without it, the originals reach {_percent(original['mean'])} on average (n = {original['n']}), and averaging "
+        f"the snapshots {_percent(averaged['mean'])}."
+    )
 
 
 def data_facts(splits: Splits) -> dict[str, Any]:
@@ -137,7 +162,7 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
     else:
         compared = "cannot be told from their originals"
     # there is one average per network: it is better or worse only if it is so on every network, beyond the interval
-    seeds = [each["generated"] for each in summary["per_seed"].values()]
+    seeds = [each["generated"] for each in summary["per_seed"].values() if "accuracies" in each["generated"][generator]]
     sides = {_side(each["mean"]["mean"], each[generator]["ci95"]) for each in seeds}
     if sides == {1}:
         beside = "simply averaging the snapshots does better"
@@ -173,11 +198,13 @@ def _only(scores: Scores, rows: np.ndarray) -> Scores:
 
 
 def _worst_gates(gates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of each gate, the seed that came closest to its limit."""
-    return {
-        name: min((each[name] for each in gates), key=lambda gate: abs(gate["value"] - gate["limit"]))
-        for name in gates[0]
-    }
+    """Of each gate, the seed that missed it, or came closest to its limit."""
+
+    def distance(gate: Mapping[str, Any]) -> tuple[bool, float]:
+        return gate["passed"], abs((gate["value"] or 0.0) - gate["limit"])
+
+    names = dict.fromkeys(name for each in gates for name in each)
+    return {name: min((each[name] for each in gates if name in each), key=distance) for name in names}
 
 
 def _curves(

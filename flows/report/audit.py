@@ -10,6 +10,7 @@ from flows.report.chapter import Plot
 from tasks.words import GENERATORS, interval, percent, signed
 
 MEANINGS = {
+    "unfit": "no rows to audit, on one network or more",
     "replicas": "near copies of stored rows",
     "collapsed": "far less spread than the rows have",
     "noise": "too much spread, or no better than noise as novel",
@@ -45,6 +46,8 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _cells(audit: Mapping[str, Any]) -> tuple[str, ...]:
+    if "dispersion" not in audit:  # unfit on every network
+        return ("",) * len(HEADS)
     lead = audit.get("lead")
     return (
         f"{signed(lead['difference'])} ({interval(lead['ci95'], signed)})" if lead else "",
@@ -80,18 +83,15 @@ def sentence(summary: Mapping[str, Any], subject: str) -> str:
 
 
 def plots(networks: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    subject = next(name for name in GENERATORS if name in networks[0]["sets"])
+    subject = next((name for name in GENERATORS for each in networks if name in each["sets"]), None)
+    if subject is None:
+        return [_novelty(networks, "The generator is unfit: there are baselines alone.")]
+    networks = [each for each in networks if subject in each["sets"]]
     near = np.mean([np.median(each["sets"][subject]["distances"]) for each in networks])
     held = np.mean([np.median(each["sets"]["held_out"]["distances"]) for each in networks])
     novel = np.mean([np.mean(each["sets"][subject]["novelty"]) for each in networks])
     return [
-        Plot(
-            name="novelty",
-            title="Accuracy against novelty",
-            caption=f"Novelty: 1 − the largest error IoU with a stored row; {subject} {novel:.2f} on average. The grey "
-            "line is plain noise on stored rows: above it, models are better than noise that errs as differently.",
-            figure=audit_figures.accuracy_against_novelty(networks),
-        ),
+        _novelty(networks, f"{subject} {novel:.2f} on average."),
         Plot(
             name="nearest_rows",
             title="Distance to the nearest stored row",
@@ -109,6 +109,16 @@ def plots(networks: Sequence[Mapping[str, Any]]) -> list[Plot]:
             figure=audit_figures.shared_errors(networks),
         ),
     ]
+
+
+def _novelty(networks: Sequence[Mapping[str, Any]], found: str) -> Plot:
+    return Plot(
+        name="novelty",
+        title="Accuracy against novelty",
+        caption=f"Novelty: 1 − the largest error IoU with a stored row. {found} The grey line is plain noise on stored "
+        "rows: above it, models are better than noise that errs as differently.",
+        figure=audit_figures.accuracy_against_novelty(networks),
+    )
 
 
 def _within(networks: Sequence[Mapping[str, Any]], *, generated: bool) -> float:

@@ -32,7 +32,7 @@ def accuracy_against_novelty(networks: Sequence[Mapping[str, Any]]) -> Figure:
         floor = min(values.min() for values in (*generated, np.asarray([y for _, y in path[:-1]] or [top])))
         margin = max(0.1 * (top - floor), 0.2)
         place.set(title=f"seed {network['seed']}", xlabel="novelty of errors", ylabel="test accuracy, %")
-        place.set_ylim(floor - margin, max(top, *(values.max() for values in generated)) + margin)
+        place.set_ylim(floor - margin, max([top, *(values.max() for values in generated)]) + margin)
     _legend(figure, axes[0])
     return figure
 

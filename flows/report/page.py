@@ -15,6 +15,7 @@ from flows.report import (
     invertibility,
     parameter_diffusion,
     robustness,
+    shortfalls,
     strategies,
     transplant,
 )
@@ -76,6 +77,7 @@ def _chapter(folder: Path, redraw: bool) -> dict[str, Any]:
         "references": details.get("references", {}),
         "figures": figures,
         "content": CHAPTERS[study].content(summary),
+        "unfit": shortfalls.rows(summary),
     }
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from flows.report import audit, captions, figures
 from flows.report.chapter import Plot
 from flows.report.comparison import baselines_of, comparison, subject_of
+from flows.report.shortfalls import has_numbers, with_numbers
+from tasks.unfit import UNFIT
 from tasks.words import interval, number, percent, signed, size
 
 
@@ -13,7 +15,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
     """Accuracies, audit, parameter space, snapshots, losses: those for which the run left numbers."""
     made = []
     if "original" in summary:
-        drawn = figures.accuracy_distributions(summary["original"], summary["generated"])
+        drawn = figures.accuracy_distributions(summary["original"], with_numbers(summary["generated"]))
         text = captions.accuracies(summary)
         made.append(Plot(name="accuracies", title="Test accuracy, model by model", caption=text, figure=drawn))
     if networks := details.get("audit"):
@@ -92,7 +94,11 @@ def _per_seed(summary: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     names = [row.name for row in comparison(summary)]
     sets = {seed: {"original": numbers["original"], **numbers["generated"]} for seed, numbers in seeds.items()}
-    return {"names": names, "rows": {seed: [percent(sets[seed][name]["mean"]) for name in names] for seed in sets}}
+    return {"names": names, "rows": {seed: [_mean(sets[seed][name]) for name in names] for seed in sets}}
+
+
+def _mean(numbers: Mapping[str, Any]) -> str:
+    return percent(numbers["mean"]) if has_numbers(numbers) else UNFIT
 
 
 def _material(summary: Mapping[str, Any]) -> str:

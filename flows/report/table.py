@@ -46,7 +46,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
         table.add_column(HEADS[place], justify="right", no_wrap=True)
     for row in rows:
         table.add_row(Text(row.name), *(row.cells[place] for place in _SHOWN), style=COLOURS[row.role])
-    return Group(head, table)
+    notes = [Text(f"{row.name}: {row.note}", "red") for row in rows if row.note]
+    return Group(head, table, *notes)
 
 
 def _studies(summary: Mapping[str, Any]) -> RenderableType:
@@ -166,6 +167,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if rows := comparison(summary):
         lines += ["", _line("models", *HEADS), _line("---", *["---:"] * len(HEADS))]
         lines += [_line(_plain(row.name), *row.cells) for row in rows]
+        lines += [""] * any(row.note for row in rows)
+        lines += [f"- {_plain(row.name)}: {_plain(row.note)}" for row in rows if row.note]
         lines += [
             "",
             "Test accuracy in %, differences to the originals in points; *chosen*: best on validation, tested once.",

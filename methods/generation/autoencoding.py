@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from methods import randomness
 from methods.errors import GateFailed
 from methods.generation.generator import Accuracy, Gate
+from methods.generation.passing import collect_gate
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
 from methods.training.descent import descend
@@ -94,9 +95,12 @@ def train_autoencoder(
 def pass_or_fail(name: str, gate: Gate, remedy: str) -> Gate:
     """The gate itself, if it is passed; otherwise raises `GateFailed`."""
     if gate.passed:
+        collect_gate(name, gate)
         return gate
     problem = f"gate {name} failed: {gate.meaning} is {gate.value:.4g}, the limit {gate.limit:.4g}"
-    raise GateFailed(problem=problem, remedy=remedy, gate=name, value=gate.value, limit=gate.limit)
+    raise GateFailed(
+        problem=problem, remedy=remedy, gate=name, value=gate.value, limit=gate.limit, meaning=gate.meaning
+    )
 
 
 def overfit_gate(autoencoder: Autoencoder, row: Float[Tensor, "1 D"], limits: GateLimits) -> Gate:

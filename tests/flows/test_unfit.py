@@ -1,0 +1,157 @@
+"""Studies whose generator is unfit, on one of two networks or on both: everything else is there, and it says so."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import tasks.fit
+from flows.report.page import build
+from flows.report.table import markdown, render
+from flows.studies import resolve
+from methods.errors import Diverged, GateFailed
+from methods.generation import latent_ddpm
+from storage.tracking import log_run
+from storage.tracking_children import children
+from tests.benches.plain import run_plainly
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
+SMALL = (
+    "data.train_limit=120",
+    "data.test_limit=40",
+    "network.width=1",
+    "strategy.first.epochs=1",
+    "strategy.then.epochs=12",
+    "strategy.rows=12",
+    "generator.autoencoding.steps=5",
+    "generator.diffusion.steps=5",
+    "generator.gates.overfit_mse=1000",
+    "generator.gates.accuracy_margin=1",
+    "generator.gates.latent_scale=1000",
+    "samples=4",
+    "seeds=[3, 5]",
+)
+CLOSED = "generator.gates.overfit_mse=1e-30", "generator.gates.overfit_steps=1"
+"""A gate that nothing passes."""
+
+
+@pytest.fixture
+def closed_to(monkeypatch):
+    """Closes the gate of the latent scale to the networks that are fitted in these places of the order."""
+
+    def close(*places: int) -> list[int]:
+        fitted: list[int] = []
+        usual = latent_ddpm.scale_gate
+
+        def gate(whitened, limits):
+            fitted.append(len(fitted))
+            if fitted[-1] in places:
+                message = "gate latent_scale failed: the scale is 97, the limit 4"
+                raise GateFailed(problem=message, remedy="r", gate="latent_scale", value=97.0, limit=4.0, meaning="m")
+            return usual(whitened, limits)
+
+        monkeypatch.setattr(latent_ddpm, "scale_gate", gate)
+        return fitted
+
+    return close
+
+
+def problems(summary):
+    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(summary)]
+
+
+def shown(summary, details, folder: Path) -> str:
+    """The page of a run with these files; the tables and the entries of MLflow are made, too."""
+    folder.mkdir(parents=True)
+    for name, content in {"summary": summary, "details": details, "config": {}}.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    assert problems(summary) == []
+    assert render(summary)
+    assert list(children(summary))
+    page = build(folder).read_text().replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">")
+    assert summary["verdict"] in page
+    return page
+
+
+def test_one_of_two_networks(closed_to, tmp_path, as_summary):
+    closed_to(1)
+    summary, details = run_plainly(resolve("parameter_diffusion", "smoke", SMALL), tmp_path)
+    assert summary["verdict"].startswith("The generator is unfit on seed 5: latent_scale 97, allowed is 0.25 to 4")
+    assert "passed before: autoencoder_overfit, reconstruction, latent_noise" in summary["verdict"]
+    assert "Generated models" in summary["verdict"]
+    assert {name: summary["generated"][name]["n"] for name in ("latent_ddpm", "noise_matched", "gaussian")} == {
+        "latent_ddpm": 4,
+        "noise_matched": 4,
+        "gaussian": 8,
+    }
+    assert "unfit" not in summary["per_seed"]["3"]["generated"]["latent_ddpm"]
+    missing = summary["per_seed"]["5"]["generated"]
+    assert {name for name, each in missing.items() if each.get("verdict") == "unfit"} == {
+        "latent_ddpm",
+        "reconstruct",
+        "reconstruct_noisy",
+        "noise_matched",
+    }
+    assert missing["latent_ddpm"]["unfit"]["seed"] == 5
+    (record,) = summary["unfit"]
+    assert (record["part"], record["seed"], record["gate"], record["value"], record["limit"]) == (
+        "latent_ddpm",
+        5,
+        "latent_scale",
+        97.0,
+        4.0,
+    )
+    assert [each["gate"] for each in record["passed"]] == ["autoencoder_overfit", "reconstruction", "latent_noise"]
+    assert summary["audit"]["latent_ddpm"]["verdict"] == "unfit"
+    assert summary["audit"]["latent_ddpm"]["dispersion"] > 0
+    assert not summary["gates"]["latent_scale"]["passed"]
+    whole = as_summary("parameter_diffusion", summary)
+    page = shown(whole, details, tmp_path / "run")
+    assert "unfit on seed 5: latent_scale 97" in page
+    assert "unfit on seed 5" in markdown(whole)
+    assert log_run(tmp_path / "run", home=tmp_path, nightly=None)
+
+
+def test_no_network_at_all_and_nothing_is_fitted_twice(tmp_path, as_summary, monkeypatch):
+    chosen = resolve("parameter_diffusion", "smoke", (*SMALL, *CLOSED))
+    summary, details = run_plainly(chosen, tmp_path)
+    told = summary["generated"]["latent_ddpm"]
+    assert told["verdict"] == "unfit"
+    assert told["unfit"]["gate"] == "autoencoder_overfit"
+    assert told["unfit"]["value"] > told["unfit"]["limit"] == 1e-30
+    assert told["unfit_seeds"] == [3, 5]
+    assert [record["seed"] for record in summary["unfit"]] == [3, 5]
+    assert summary["audit"]["latent_ddpm"] == {"verdict": "unfit", "verdicts": ["unfit", "unfit"]}
+    assert summary["generated"]["gaussian"]["n"] == 8
+    assert summary["audit"]["gaussian"]["verdict"] != "unfit"
+    assert "latent_ddpm" not in summary["differences"]
+    whole = as_summary("parameter_diffusion", summary)
+    page = shown(whole, details, tmp_path / "run")
+    assert "The generator is unfit on seed 3: autoencoder_overfit" in page
+    assert "seed 5: autoencoder_overfit" in page
+    assert log_run(tmp_path / "run", home=tmp_path, nightly=None)
+
+    monkeypatch.setattr(tasks.fit, "fit_one", None)  # a job that calls it fails
+    assert run_plainly(chosen, tmp_path)[0] == summary
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"), [("train_denoiser", "the loss of denoiser became nan"), ("draw_latents", "not finite")]
+)
+def test_divergence(where, reason, monkeypatch, tmp_path, as_summary):
+    def diverge(denoiser, latents, *arguments, **named):
+        if where == "draw_latents":
+            return latents * float("nan")
+        raise Diverged(problem="the loss of denoiser became nan by step 3 of 5", remedy="lower it", step=3)
+
+    monkeypatch.setattr(latent_ddpm, where, diverge)
+    summary, details = run_plainly(resolve("parameter_diffusion", "smoke", (*SMALL, "seeds=[3]")), tmp_path)
+    record = summary["generated"]["latent_ddpm"]["unfit"]
+    assert record["gate"] is None
+    assert reason in record["problem"]
+    assert reason in summary["verdict"]
+    assert all(gate["passed"] for gate in summary["gates"].values())
+    assert len(summary["gates"]) == 4
+    assert ("accuracies" in summary["generated"]["reconstruct"]) == (where == "draw_latents")
+    shown(as_summary("parameter_diffusion", summary), details, tmp_path / "run")
