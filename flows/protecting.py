@@ -25,6 +25,7 @@ from tasks.given_region import Request
 from tasks.keep_protected import decided_by, keep, kept
 from tasks.protect_image import Made, Searched, protect_image
 from tasks.resources import Resources
+from tasks.threads import fixed_threads
 
 MethodName = Literal["faithful", "pgd", "strong"]
 Way = Literal["jpeg", "resize"]
@@ -71,7 +72,8 @@ def protect(
 
     All images are read and checked before the first one is protected.
     """
-    device, used = Resources().torch_device(), tool("inpainter", editor)
+    resources, used = Resources(), tool("inpainter", editor)
+    device = resources.torch_device()
 
     def decided(given: Given) -> dict[str, Any]:
         return decided_by(given, used, method, judge, seed)
@@ -79,7 +81,7 @@ def protect(
     if method.epsilon > PLAIN_TO_SEE:
         share = f"{method.epsilon:.3g}, {LEVELS * method.epsilon:.0f} of {LEVELS} levels"
         console.print(f"  ε = {share}: this noise is plain to see; 0.025 is usual", highlight=False)
-    with displayed(f"protect {method.kind}") as display:
+    with displayed(f"protect {method.kind}") as display, fixed_threads(resources.threads):
         told: dict[Path, dict[str, Any]] = {}
         for request in requests:
             given = read_image(request, judge.expansion)

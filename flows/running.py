@@ -27,6 +27,7 @@ from tasks.environment import environment
 from tasks.pool import Pool, ray_pool
 from tasks.ray_output import listen
 from tasks.run import Run, digest
+from tasks.threads import fixed_threads
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
         try:
             with display.stage("data", 1, 0):
                 splits = loaded(study, home)
+            stack.enter_context(fixed_threads(study.resources.threads))  # of what the driver computes itself
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
             yield Workplace(run, study, splits, pool, display, started, order)
         except Exception as error:

@@ -49,12 +49,28 @@ def publish_tensors(path: Location, tensors: Mapping[str, Tensor], metadata: Map
 def _save(tensors: dict[str, Tensor], local: Path, metadata: dict[str, str]) -> None:
     try:
         save_file(tensors, local, metadata=metadata)
+        _sort_metadata(local)
     except SafetensorError as error:
         # The library tells a full disk only in words: "No space left on device (os error 28)".
         code = re.search(r"\(os error (\d+)\)", str(error))
         if code is None:
             raise
         raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+
+
+def _sort_metadata(local: Path) -> None:
+    """Equal tensors and metadata give equal bytes: safetensors writes metadata in an order of its own every time."""
+    with local.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        if "__metadata__" not in header:
+            return
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        content = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+        if len(content) != length:  # where the numbers begin follows from it
+            raise RuntimeError(f"the header of {local} takes {len(content)} bytes, safetensors wrote {length}")
+        file.seek(8)
+        file.write(content)
 
 
 def read_tensors(path: Location) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -33,7 +33,7 @@ class ClusterError(WeightsmithError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Share:
-    """What one worker is given: `gpus` is 0 where there are none; `threads` of `cpus` for its arithmetic."""
+    """How many workers, and what each is given: a share of a GPU, 0 where there are none, and CPUs."""
 
     workers: int
     gpus: float
@@ -44,10 +44,10 @@ class Share:
 class Waiting:
     """Ray actors that no study has at the moment; they end with the connection.
 
-    workers: with the share of a GPU that each was given.
+    workers: with the share of a GPU and the CPUs that each was given.
     """
 
-    workers: list[tuple[float, Any]] = dataclasses.field(default_factory=list)
+    workers: list[tuple[float, int, Any]] = dataclasses.field(default_factory=list)
     boards: list[Any] = dataclasses.field(default_factory=list)
 
 
@@ -167,20 +167,23 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
 
 def share(resources: Resources, available: dict[str, float], jobs: int) -> Share:
     """How many workers to start for `jobs` jobs, and what each is given. Raises `ClusterError`."""
-    cpus, gpus = int(available.get("CPU", 1)), available.get("GPU", 0.0)
+    cpus, gpus = max(1, int(available.get("CPU", 1))), available.get("GPU", 0.0)
     wanted = resources.gpu_share if resources.device in ("auto", "cuda") else 0.0
     if resources.device == "cuda" and gpus == 0:
         raise ClusterError(
             problem="resources.device is 'cuda', but Ray has no GPU",
             remedy="use resources.device=auto, or start Ray on machines with a GPU",
         )
-    places = int(gpus / wanted) if gpus and wanted else cpus
+    each = min(resources.threads, cpus)  # with fewer CPUs than threads, a job takes longer and has the same result
+    places = cpus // each
+    if gpus and wanted:
+        places = min(places, int(gpus / wanted))
     if places == 0:
         raise ClusterError(
             problem=f"a worker needs {wanted} GPUs, Ray has {gpus:g}", remedy="lower resources.gpu_share"
         )
     workers = max(1, min(jobs, places, resources.actors or places))
-    return Share(workers, wanted if gpus else 0.0, max(1, cpus // workers))
+    return Share(workers, wanted if gpus else 0.0, each)
 
 
 def _link(folder: Path) -> Path:

@@ -20,17 +20,17 @@ class Staff(Worker):
         return not ray.get_runtime_context().was_current_actor_reconstructed
 
 
-def hire(gpus: float) -> Any:
-    """A worker that has a CPU and so much of a GPU: one that waits, or a new one."""
+def hire(gpus: float, cpus: int) -> Any:
+    """A worker that has these CPUs and so much of a GPU: one that waits, or a new one."""
     import ray
 
     here = waiting()
     while here and here.workers:
-        given, worker = here.workers.pop()
-        if given == gpus and _answer(worker.whole):
+        *given, worker = here.workers.pop()
+        if given == [gpus, cpus] and _answer(worker.whole):
             return worker
         ray.kill(worker)  # what it was given is free again
-    options = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
+    options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
     return ray.remote(Staff).options(**options).remote()
 
 
@@ -46,7 +46,7 @@ def hang_up() -> Any:
     return ray.remote(Board).options(num_cpus=0).remote()
 
 
-def dismiss(workers: list[tuple[float, Any]], board: Any, *, well: bool) -> None:
+def dismiss(workers: list[tuple[float, int, Any]], board: Any, *, well: bool) -> None:
     """Of a study that went `well` they may wait for the next one, where there can be one."""
     import ray
 
@@ -55,7 +55,7 @@ def dismiss(workers: list[tuple[float, Any]], board: Any, *, well: bool) -> None
         here.workers.extend(workers)
         here.boards.append(board)
     else:
-        for _, worker in workers:
+        for *_, worker in workers:
             ray.kill(worker)
 
 

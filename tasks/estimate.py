@@ -1,18 +1,16 @@
 """What a collection will take, from a few steps of each of its phases timed on this machine."""
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
 from typing import Any
-
-import torch
 
 from methods.collection.loop import Record
 from methods.collection.phase import Phase
 from methods.collection.strategy import CollectionStrategy
 from storage.datasets import Split
 from tasks.laboratory import Laboratory
+from tasks.threads import fixed_threads
 
 STEPS = 3
 """Steps of an epoch that is timed."""
@@ -35,7 +33,7 @@ def epochs_of(strategy: CollectionStrategy) -> Iterator[tuple[Phase, float]]:
 
 
 def seconds_of(laboratory: Laboratory, timed: Timed) -> tuple[float, float]:
-    """Of one worker with one thread: for the network that the strategy begins from, and for one collection from it.
+    """Of one worker: for the network that the strategy begins from, and for one collection from it.
 
     Looking at accuracies is left out. timed: what strategies before had timed; grows.
     """
@@ -76,19 +74,8 @@ def _timed(laboratory: Laboratory, phase: Phase, images: Split, epochs: int) -> 
     """Seconds of so many short epochs; the network is a new one, whose values do not matter."""
     phase = dataclasses.replace(phase, training=dataclasses.replace(phase.training, epochs=epochs))
     network, layout = laboratory.network(0), laboratory.layout
-    with _one_thread():
+    with fixed_threads(laboratory.apparatus.resources.threads):
         began = time.perf_counter()
         for _ in laboratory.carry_out(phase, network, layout, 0, Record(), lambda *_: None, images=images):
             pass
         return time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """As workers that share a machine; more threads would wait for each other in the small steps that are timed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,14 +13,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from methods.errors import WeightsmithError
 from storage.datasets import Splits
 from storage.files import Ref
 from tasks.board import BoardWriter
 from tasks.cluster import Share, connected, share
 from tasks.crew import RESTARTS, dismiss, hang_up, hire
+from tasks.threads import fixed_threads
 from tasks.worker import Apparatus, Job, Listener, Worker
 
 POLL_SECONDS = 0.3
@@ -48,12 +47,12 @@ class InlinePool:
 
     def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
         self.worker, self.apparatus, self.splits, self.watcher = Worker(), apparatus, splits, watcher
-        self.threads = torch.get_num_threads()
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
-        with self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs)):
+        heard = self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs))
+        with heard, fixed_threads(self.apparatus.resources.threads):
             for job in jobs:
-                self.worker.do(job, self.threads, "inline", self.apparatus, self.splits, self.watcher)
+                self.worker.do(job, "inline", self.apparatus, self.splits, self.watcher)
         return [job.result() for job in jobs]
 
 
@@ -65,7 +64,7 @@ class RayPool:
         self.name = uuid.uuid4().hex
         self.open = contextlib.ExitStack()
         self.workers: list[Any] = []
-        self.gpus = 0.0
+        self.grant = Share(0, 0.0, 1)
         self.failed = False
         self.available: dict[str, float] = {}
         self.board: Any = None
@@ -77,9 +76,9 @@ class RayPool:
         with self.watcher.stage(stage, len(jobs), len(jobs) - len(waiting)):
             if waiting:
                 self._connect()
-                grant = share(self.apparatus.resources, self.available, len(waiting))
-                self._staff(grant)
-                self._work_off(stage, waiting, grant)
+                self.grant = share(self.apparatus.resources, self.available, len(waiting))
+                self._staff()
+                self._work_off(stage, waiting)
         if lost := [job.label for job in jobs if not job.committed()]:
             raise WorkerLost(problem=f"{stage}: no result of {', '.join(lost)}", remedy="run the same command again")
         return [job.result() for job in jobs]
@@ -93,23 +92,22 @@ class RayPool:
             self.teller = BoardWriter(self.board)
             self.shared = ray.put(self.splits)  # held by the pool: a restarted worker needs it again
 
-    def _staff(self, grant: Share) -> None:
-        self.gpus = grant.gpus
-        while len(self.workers) < grant.workers:
-            self.workers.append(hire(grant.gpus))
+    def _staff(self) -> None:
+        while len(self.workers) < self.grant.workers:
+            self.workers.append(hire(self.grant.gpus, self.grant.cpus))
 
-    def _work_off(self, stage: str, jobs: list[Job], grant: Share) -> None:
+    def _work_off(self, stage: str, jobs: list[Job]) -> None:
         import ray
         from ray.exceptions import RayActorError, RayTaskError
 
-        waiting, idle = jobs[::-1], self.workers[: grant.workers]
+        waiting, idle = jobs[::-1], self.workers[: self.grant.workers]
         flying: dict[Any, tuple[Job, Any, float]] = {}
         patience = 3600 * self.apparatus.resources.job_hours
         try:
             while waiting or flying:
                 while waiting and idle:
                     job, worker = waiting.pop(), idle.pop()
-                    told = worker.do.remote(job, grant.cpus, self.name, self.apparatus, self.shared, self.teller)
+                    told = worker.do.remote(job, self.name, self.apparatus, self.shared, self.teller)
                     flying[told] = (job, worker, time.monotonic())
                 ended, _ = ray.wait(list(flying), num_returns=1, timeout=POLL_SECONDS)
                 for (heard, label), (done, total) in ray.get(self.board.read.remote()).items():
@@ -143,7 +141,7 @@ class RayPool:
 
     def close(self, *, well: bool) -> None:
         """well: whether nothing went wrong; only then can another study use the workers."""
-        dismiss([(self.gpus, worker) for worker in self.workers], self.board, well=well)
+        dismiss([(self.grant.gpus, self.grant.cpus, worker) for worker in self.workers], self.board, well=well)
         self.workers.clear()
         self.open.close()
 

@@ -12,6 +12,7 @@ from storage.files import Ref, sha256
 from storage.places import exists
 from tasks.remembered import forget
 from tasks.resources import Resources
+from tasks.threads import set_threads
 
 
 class Listener(Protocol):
@@ -59,10 +60,10 @@ class Worker:
         self.study = ""
         self.laboratory: Any = None
 
-    def do(self, job: Job, threads: int, study: str, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
-        torch.set_num_threads(threads)
+    def do(self, job: Job, study: str, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
         if job.committed():
             return
+        set_threads(apparatus.resources.threads)
         # by the first job of a study, told by each: a worker that has died and come back knows nothing
         if self.laboratory is None or self.study != study:
             self._clear()

@@ -59,8 +59,9 @@ class Phase:
 
     begin: from what there is (`here`), with fresh initial values of everything in a row (`rows`), or with those of the
     whole network, norm statistics too (`network`). draw: whose initial values, order of images and augmentations: 0,
-    the collection's own; n, the n-th of others. reinitialise: parameters that get new values before anything trains.
-    batch_sizes: one of them is drawn, in place of the training's; none: the training's.
+    the collection's own; n, the n-th of others. Phases that train the same layers with one draw see the same batches.
+    reinitialise: parameters that get new values before anything trains. batch_sizes: one of them is drawn, in place of
+    the training's; none: the training's.
 
     rows: snapshots kept, evenly spread over the phase (as many as epochs: one per epoch). In their place, a phase may
     look for its own end: it trains until the accuracy on validation is above `until`, at the end of an epoch, and for

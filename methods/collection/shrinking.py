@@ -46,8 +46,8 @@ class _Shrinking:
         return (
             Phase(train=("*",), training=scaled(self.first, self.scale)),
             *(
-                Phase(train=names, training=then, rows=share, views=self.views)
-                for names, share in zip(self.stages, shares, strict=True)
+                Phase(train=names, training=then, draw=place, rows=share, views=self.views)
+                for place, (names, share) in enumerate(zip(self.stages, shares, strict=True), 1)
             ),
         )
 

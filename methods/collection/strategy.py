@@ -59,7 +59,7 @@ class LastPhase:
     def phases(self) -> tuple[Phase, ...]:
         return (
             Phase(train=("*",), training=self.first),
-            Phase(train=self.keep, training=self.then, rows=self.rows, views=self.views),
+            Phase(train=self.keep, training=self.then, draw=1, rows=self.rows, views=self.views),
         )
 
 
@@ -95,7 +95,8 @@ class Restarts:
         planned = [Phase(train=("*",), training=self.first)]
         for number in range(1, self.restarts + 1):
             planned.append(Phase(train=self.keep, training=self.warm, begin="rows", draw=number, views=self.views))
-            planned.append(Phase(train=self.keep, training=self.then, rows=self.rows, views=self.views))
+            draw = self.restarts + number  # another than the warm-up's, and than those of the other runs
+            planned.append(Phase(train=self.keep, training=self.then, draw=draw, rows=self.rows, views=self.views))
         return tuple(planned)
 
 

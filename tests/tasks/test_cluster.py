@@ -19,11 +19,14 @@ CHECKOUT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("resources", "available", "jobs", "granted"),
     [
-        (Resources(), {"CPU": 8.0}, 3, Share(3, 0.0, 2)),
+        (Resources(), {"CPU": 8.0}, 3, Share(3, 0.0, 1)),
         (Resources(), {"CPU": 2.0}, 200, Share(2, 0.0, 1)),
-        (Resources(actors=1), {"CPU": 8.0}, 5, Share(1, 0.0, 8)),
-        (Resources(), {"CPU": 16.0, "GPU": 1.0}, 9, Share(2, 0.5, 8)),
-        (Resources(gpu_share=0.25), {"CPU": 2.0, "GPU": 1.0}, 9, Share(4, 0.25, 1)),
+        (Resources(actors=1), {"CPU": 8.0}, 5, Share(1, 0.0, 1)),
+        (Resources(threads=2), {"CPU": 8.0}, 5, Share(4, 0.0, 2)),
+        (Resources(threads=4), {"CPU": 2.0}, 5, Share(1, 0.0, 2)),
+        (Resources(threads=4), {"CPU": 8.0, "GPU": 2.0}, 9, Share(2, 0.5, 4)),
+        (Resources(), {"CPU": 16.0, "GPU": 1.0}, 9, Share(2, 0.5, 1)),
+        (Resources(gpu_share=0.25), {"CPU": 2.0, "GPU": 1.0}, 9, Share(2, 0.25, 1)),
         (Resources(device="cpu"), {"CPU": 4.0, "GPU": 1.0}, 9, Share(4, 0.0, 1)),
         (Resources(gpu_share=0.0), {"CPU": 4.0, "GPU": 1.0}, 9, Share(4, 0.0, 1)),
         (Resources(gpu_share=1.0, actors=9), {"CPU": 4.0, "GPU": 3.0}, 9, Share(3, 1.0, 1)),

@@ -8,7 +8,7 @@ BRIEF = Training(epochs=2)
 def test_every_restart_warms_up_and_then_keeps_its_rows() -> None:
     plan = Restarts(keep=("linear.*",), first=BRIEF, warm=BRIEF, then=BRIEF, restarts=3, rows=10, views=2).phases()
     told = [(phase.begin, phase.draw, phase.rows) for phase in plan]
-    restarts = [each for number in (1, 2, 3) for each in (("rows", number, 0), ("here", 0, 10))]
+    restarts = [each for number in (1, 2, 3) for each in (("rows", number, 0), ("here", 3 + number, 10))]
     assert told == [("here", 0, 0), *restarts]
     assert plan[0].train == ("*",)
     assert {phase.train for phase in plan[1:]} == {("linear.*",)}

@@ -45,6 +45,20 @@ def test_every_plan_trains_everything_first_and_names_what_resnet_18_has(strateg
         assert all(matched((pattern,)) for pattern in patterns)
 
 
+@pytest.mark.parametrize("strategy", [each for each in get_args(Strategy) if each is not WholeRun])
+def test_no_phase_repeats_the_batches_of_another(strategy: type) -> None:
+    """Their order follows from the draw and from what trains; only `whole_run` is meant to repeat its first phase."""
+    drawn = [(phase.draw, *sorted(phase.train)) for phase in plan(strategy)]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_no_phase_repeats_them_where_all_train_the_same_layers() -> None:
+    whole = LastPhase(keep=("*",), first=BRIEF, then=BRIEF), Shrink(stages=(("linear.*",), ("linear.*",)))
+    for strategy in (*whole, Restarts(keep=("*",), first=BRIEF, warm=BRIEF, then=BRIEF)):
+        drawn = [(phase.draw, *sorted(phase.train)) for phase in strategy.phases()]
+        assert len(set(drawn)) == len(drawn)
+
+
 @pytest.mark.parametrize("strategy", [*SHRINKING, WholeRun, ManySeeds])
 @given(rows=st.integers(1, 50))
 def test_rows_are_shared_among_the_phases(strategy: type, rows: int) -> None:
