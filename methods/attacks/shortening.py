@@ -1,7 +1,7 @@
 """The last step of a smallest perturbation: how much of it can be left out."""
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from methods.attacks.attack import Classifier, Images, narrow, per_sample
@@ -21,7 +21,7 @@ def shorten(
     if not len(rows):
         return found
     model, goal, origin, delta = narrow(model, rows), goal[rows], x[rows], (found - x)[rows]
-    low: Float[Tensor, m] = torch.zeros_like(delta[:, 0, 0, 0])
+    low: Float[Tensor, " m"] = torch.zeros_like(delta[:, 0, 0, 0])
     high, nearest = torch.ones_like(low), found[rows]
     for _ in range(rounds):
         share = (low + high) / 2

@@ -1,7 +1,8 @@
 """Every benchmark of this folder, each in a process of its own on one thread: a table, and `bench.json`.
 
 Run from the checkout: `python -m tests.benches`, or with the keys to measure. A benchmark is a file `bench_*.py` with
-`KEY` and `measure()`; keys that are not measured this time keep their last entry in `bench.json`.
+`KEY`, `measure()` and `TINY`, arguments of `measure` with which a test runs it in seconds. Keys that are not measured
+this time keep their last entry in `bench.json`.
 """
 
 import argparse

@@ -9,38 +9,38 @@ from methods.audit.audit import Models, Roles, audit_network
 KEY = "audit"
 TARGET = 1.0
 LIMIT = 60.0
-NUMBERS, IMAGES, ROWS, HELD_OUT = 7_178, 10_000, 200, 20
+TINY = {"numbers": 50, "images": 100, "rows": 20, "held_out": 5}
 
 
-def measure() -> dict[str, object]:
+def measure(*, numbers: int = 7_178, images: int = 10_000, rows: int = 200, held_out: int = 20) -> dict[str, object]:
     """One generator with the three baselines that its verdict needs; rows move as those of a training run do."""
     torch.set_num_threads(1)
     draw = torch.Generator().manual_seed(0)
 
-    def models(rows: torch.Tensor) -> Models:
-        return Models(rows, torch.rand(len(rows), IMAGES, generator=draw) < 0.92, 0.0)
+    def models(parameters: torch.Tensor) -> Models:
+        return Models(parameters, torch.rand(len(parameters), images, generator=draw) < 0.92, 0.0)
 
-    series = torch.randn(ROWS + HELD_OUT, NUMBERS, generator=draw)
+    series = torch.randn(rows + held_out, numbers, generator=draw)
     for step in range(1, len(series)):
         series[step] += 0.8 * series[step - 1]
-    train, held_out = series[:ROWS], series[ROWS:]
+    train, control = series[:rows], series[rows:]
     mean, std = train.mean(0), train.std(0)
     sets = {
-        "generated": mean + 0.9 * std * torch.randn(ROWS, NUMBERS, generator=draw),
+        "generated": mean + 0.9 * std * torch.randn(rows, numbers, generator=draw),
         "mean": mean[None],
-        "gaussian": mean + std * torch.randn(ROWS, NUMBERS, generator=draw),
-        "noise_0.1": train + 0.1 * torch.randn(ROWS, NUMBERS, generator=draw),
+        "gaussian": mean + std * torch.randn(rows, numbers, generator=draw),
+        "noise_0.1": train + 0.1 * torch.randn(rows, numbers, generator=draw),
     }
     roles = Roles(averages=["mean"], gaussian="gaussian", noises=["noise_0.1"])
-    judged = {name: models(rows) for name, rows in sets.items()}
+    judged = {name: models(parameters) for name, parameters in sets.items()}
     start = time.perf_counter()
-    audit_network(models(train), models(held_out), judged, roles, seed=0)
+    audit_network(models(train), models(control), judged, roles, seed=0)
     seconds = time.perf_counter() - start
     return {
         "ratio": seconds / LIMIT,
         "ours_seconds": seconds,
         "theirs_seconds": LIMIT,
         "target": TARGET,
-        "note": f"the limit stands for theirs, smaller is better; {ROWS} generated, their three baselines and the "
-        f"held-out control against {ROWS} rows of {NUMBERS:,}, {IMAGES:,} images, on one thread",
+        "note": f"the limit stands for theirs, smaller is better; {rows} generated, their three baselines and the "
+        f"held-out control against {rows} rows of {numbers:,}, {images:,} images, on one thread",
     }

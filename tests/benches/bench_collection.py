@@ -15,36 +15,38 @@ from models import CifarResNet, build
 KEY = "collection_speedup"
 TARGET = 8.0
 LAYERS = ("layer4.1.bn1.*", "layer4.1.bn2.*")
-IMAGES, ROWS, VIEWS = 64, 200, 4  # one batch is one epoch: the ratio does not depend on the number of batches
-ROUNDS, TIMED = 3, 3
+VIEWS, TIMED, RATE = 4, 3, 1e-3
+TINY = {"width": 4, "images": 8, "rows": 6, "rounds": 1}
 
 
-def measure() -> dict[str, object]:
+# images: one batch is one epoch, and the ratio does not depend on the number of batches
+def measure(*, width: int = 64, images: int = 64, rows: int = 200, rounds: int = 3) -> dict[str, object]:
     """Both sides on one thread, interleaved: plain steps timed and multiplied, our whole collection timed as it is."""
     torch.set_num_threads(1)
-    network = build(CifarResNet(), classes=10, shape=(3, 32, 32), mean=(0.5,) * 3, std=(0.25,) * 3, seed=0)
+    network = build(CifarResNet(width=width), classes=10, shape=(3, 32, 32), mean=(0.5,) * 3, std=(0.25,) * 3, seed=0)
     draw = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (IMAGES, 3, 32, 32), generator=draw, dtype=torch.uint8)
-    labels = torch.randint(10, (IMAGES,), generator=draw)
+    pictures = torch.randint(256, (images, 3, 32, 32), generator=draw, dtype=torch.uint8)
+    labels = torch.randint(10, (images,), generator=draw)
     ours, theirs, passes = [], [], 0
-    for _ in range(ROUNDS):
-        theirs += [_plain_step(network, images, labels) for _ in range(1 + TIMED)][1:]
+    for _ in range(rounds):
+        theirs += [_plain_step(network, pictures, labels) for _ in range(1 + TIMED)][1:]
         start = time.perf_counter()
-        passes = _collect(network, images, labels)
+        passes = _collect(network, pictures, labels, rows)
         ours.append(time.perf_counter() - start)
-    ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs) * ROWS
+    ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs) * rows
     return {
         "ratio": theirs_seconds / ours_seconds,
         "ours_seconds": ours_seconds,
         "theirs_seconds": theirs_seconds,
         "target": TARGET,
-        "note": f"K = {ROWS} epochs of {IMAGES} images, {VIEWS} views, one thread; images through the prefix: {passes} "
-        f"against {ROWS * IMAGES}; plain steps timed {len(theirs)} times",
+        "note": f"K = {rows} epochs of {images} images, {VIEWS} views, one thread; images through the prefix: {passes} "
+        f"against {rows * images}; plain steps timed {len(theirs)} times",
     }
 
 
-def _collect(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> int:
-    phase = Phase(train=LAYERS, training=_training(), rows=ROWS, views=VIEWS)
+def _collect(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, planned: int) -> int:
+    training = Training(epochs=planned, learning_rate=RATE, batch_size=len(images))
+    phase = Phase(train=LAYERS, training=training, rows=planned, views=VIEWS)
     record = Record()
     rows = run_phase(
         network,
@@ -58,7 +60,7 @@ def _collect(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> 
         cache_bytes=2**31,
         record=record,
     )
-    if len(list(rows)) != ROWS:
+    if len(list(rows)) != planned:
         raise RuntimeError("not every planned snapshot was taken")
     return record.prefix_passes
 
@@ -68,7 +70,7 @@ def _plain_step(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) 
     layout = choose(network, LAYERS)
     prepare(network, layout.names, layout)
     chosen = [value for name, value in network.named_parameters() if name in layout.names]
-    optimiser = torch.optim.SGD(chosen, _training().learning_rate, momentum=0.9, weight_decay=5e-4)
+    optimiser = torch.optim.SGD(chosen, RATE, momentum=0.9, weight_decay=5e-4)
     start = time.perf_counter()
     loss = nn.functional.cross_entropy(network(pixels(images)), labels)
     optimiser.zero_grad(set_to_none=True)
@@ -76,7 +78,3 @@ def _plain_step(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) 
     optimiser.step()
     layout.flatten(network.state_dict())
     return time.perf_counter() - start
-
-
-def _training() -> Training:
-    return Training(epochs=ROWS, learning_rate=1e-3, batch_size=IMAGES)

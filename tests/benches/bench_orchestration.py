@@ -10,7 +10,7 @@ from pathlib import Path
 
 KEY = "orchestration_overhead"
 TARGET = 30.0
-ROUNDS = 2
+TINY = {"preset": "smoke", "rounds": 1, "threads": 1}
 # one network: with several, Ray would win back by running them side by side what it costs
 CHANGES = ("seeds=[0]",)
 PLAIN = """
@@ -20,21 +20,21 @@ import torch
 from flows.studies import resolve
 from tests.benches.plain import run_plainly
 torch.set_num_threads(int(sys.argv[2]))
-run_plainly(resolve("parameter_diffusion", "digits", sys.argv[3:]), Path(sys.argv[1]))
+run_plainly(resolve("parameter_diffusion", sys.argv[3], sys.argv[4:]), Path(sys.argv[1]))
 """
 
 
-def measure() -> dict[str, object]:
+def measure(*, preset: str = "digits", rounds: int = 2, threads: int | None = None) -> dict[str, object]:
     """Whole processes, interleaved, each in a new home; `ratio` is ours over theirs, the target is in seconds more."""
     ours, theirs = [], []
-    cpus = str(len(os.sched_getaffinity(0)))
-    for _ in range(ROUNDS):
+    cpus = str(threads or len(os.sched_getaffinity(0)))
+    for _ in range(rounds):
         with tempfile.TemporaryDirectory() as home:
             changes = [part for change in CHANGES for part in ("--set", change)]
-            command = ["-m", "flows", "run", "parameter_diffusion", "--preset", "digits", "--home", home, *changes]
+            command = ["-m", "flows", "run", "parameter_diffusion", "--preset", preset, "--home", home, *changes]
             ours.append(_seconds(command))
         with tempfile.TemporaryDirectory() as home:
-            theirs.append(_seconds(["-c", PLAIN, home, cpus, *CHANGES]))
+            theirs.append(_seconds(["-c", PLAIN, home, cpus, preset, *CHANGES]))
     ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs)
     return {
         "ratio": ours_seconds / theirs_seconds,

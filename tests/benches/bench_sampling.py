@@ -17,48 +17,51 @@ from storage.files import Ref
 from storage.formats import read_tensors
 from tasks.generators import all_generators
 from tasks.laboratory import Laboratory
+from tasks.rows import Material, rows_of
 from tests.benches.plain import run_plainly
 
 KEY = "sampling_speedup"
 TARGET = 200.0
-COUNT, ROUNDS, RESAMPLES = 200, 3, 2000
+RESAMPLES = 2000
+TINY = {"preset": "smoke", "count": 4, "rounds": 1, "ddpm_count": 2}
 CHANGES = ("seeds=[0]",)
 
 
-def measure() -> dict[str, object]:
-    """Fits the generator of `digits` once; then both sides on one thread, interleaved, one vector of theirs a round."""
+def measure(*, preset: str = "digits", count: int = 200, rounds: int = 3, ddpm_count: int = 200) -> dict[str, object]:
+    """Fits the preset's generator once; then both sides on one thread, interleaved, one vector of theirs a round."""
     torch.set_num_threads(1)
-    study = resolve("parameter_diffusion", "digits", CHANGES)
+    study = resolve("parameter_diffusion", preset, CHANGES)
     with tempfile.TemporaryDirectory() as folder:
         _, details = run_plainly(study, Path(folder))
         references = {name: Ref(**each) for name, each in details["references"].items()}
         laboratory = Laboratory(study.apparatus, datasets.load(study.data, home=Path(folder)))
         network = laboratory.network(0, references["base seed 0"])
         state, _ = read_tensors(references["fit seed 0 latent_ddpm"].path)
+        stored, _ = rows_of(Material(snapshots=references["snapshots"]), 0)
     generator = all_generators(study.generator)["latent_ddpm"]
-    fast = generator.restore(state, device=torch.device("cpu"))
+    fast = generator.restore(state, stored, device=torch.device("cpu"))
     published = dataclasses.replace(generator, sampling=Sampling(kind="ddpm"))
-    slow = published.restore(state, device=torch.device("cpu"))
+    slow = published.restore(state, stored, device=torch.device("cpu"))
     ours, theirs = [], []
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         start = time.perf_counter()
-        rows = fast.sample(COUNT, seed=turn)
+        rows = fast.sample(count, seed=turn)
         ours.append(time.perf_counter() - start)
         start = time.perf_counter()
         slow.sample(1, seed=turn)
         theirs.append(time.perf_counter() - start)
     # samples do not depend on who shares their batch, so theirs may be judged by a batch
-    samples = {"ddim": rows, "ddpm": slow.sample(COUNT, seed=ROUNDS)}
+    samples = {"ddim": rows, "ddpm": slow.sample(ddpm_count, seed=rounds)}
     quality = {name: _quality(laboratory, network, each) for name, each in samples.items()}
     told = "; ".join(f"{what} {quality['ddim'][what]} against {quality['ddpm'][what]}" for what in quality["ddim"])
-    ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs) * COUNT
+    ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs) * count
     return {
         "ratio": theirs_seconds / ours_seconds,
         "ours_seconds": ours_seconds,
         "theirs_seconds": theirs_seconds,
         "target": TARGET,
-        "note": f"{COUNT} vectors of {rows.shape[1]}, {study.generator.sampling.steps} steps in one batch against "
-        f"1,000 steps each (timed on {ROUNDS}); validation {told}",
+        "note": f"{count} vectors of {rows.shape[1]}, {study.generator.sampling.steps} steps in one batch against "
+        f"1,000 steps each (timed on {rounds}); validation {told}",
     }
 
 

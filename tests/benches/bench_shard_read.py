@@ -9,25 +9,25 @@ import torch
 
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, write_part
-from tests.benches.shards import LAYOUT, NUMBERS, ROWS, seconds, snapshots, weights, write_plainly
+from tests.benches.shards import NUMBERS, ROWS, layout_of, seconds, snapshots, weights, write_plainly
 
 KEY = "shard_read"
 TARGET = 3.0
-ROUNDS = 5
+TINY = {"rows": 3, "numbers": 5000, "rounds": 1}
 
 
-def measure() -> dict[str, object]:
+def measure(*, rows: int = ROWS, numbers: int = NUMBERS, rounds: int = 5) -> dict[str, object]:
     """Interleaved, medians; both from the page cache; smaller ratios are better."""
-    matrix = weights()
+    matrix, layout = weights(rows, numbers), layout_of(numbers)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory(dir=".") as folder:
         plain, shards = Path(folder, "plain.pt"), Path(folder, "set")
         write_plainly(plain, matrix)
-        write_part(shards, "part", snapshots(matrix), LAYOUT)
-        commit(shards, ["part"], LAYOUT, {})
+        write_part(shards, "part", snapshots(matrix), layout)
+        commit(shards, ["part"], layout, {})
         if not np.array_equal(SnapshotSet.open(shards).matrix()[0], matrix):
             raise RuntimeError("what was read is not what was written")
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             theirs.append(seconds(lambda: torch.load(plain)))
             ours.append(seconds(lambda: SnapshotSet.open(shards).matrix()))
     ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs)
@@ -36,6 +36,6 @@ def measure() -> dict[str, object]:
         "ours_seconds": ours_seconds,
         "theirs_seconds": theirs_seconds,
         "target": TARGET,
-        "note": f"smaller is better; {ROWS} rows of {NUMBERS:,}, checksums verified on our side only, from the page "
-        f"cache, medians of {ROUNDS}",
+        "note": f"smaller is better; {rows} rows of {numbers:,}, checksums verified on our side only, from the page "
+        f"cache, medians of {rounds}",
     }

@@ -6,26 +6,26 @@ from pathlib import Path
 
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, write_part
-from tests.benches.shards import LAYOUT, NUMBERS, ROWS, seconds, snapshots, weights, write_plainly
+from tests.benches.shards import NUMBERS, ROWS, layout_of, seconds, snapshots, weights, write_plainly
 
 KEY = "shard_write"
 TARGET = 2.0
-ROUNDS = 5
+TINY = {"rows": 3, "numbers": 5000, "rounds": 1}
 
 
-def measure() -> dict[str, object]:
+def measure(*, rows: int = ROWS, numbers: int = NUMBERS, rounds: int = 5) -> dict[str, object]:
     """Interleaved, medians; smaller ratios are better."""
-    matrix = weights()
+    matrix, layout = weights(rows, numbers), layout_of(numbers)
     ours, theirs = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         # a new folder each time: writing over a file is cheaper than writing one
         with tempfile.TemporaryDirectory(dir=".") as folder:
             plain = Path(folder, "plain.pt")
             theirs.append(seconds(lambda path=plain: write_plainly(path, matrix)))
             bytes_of_theirs = plain.stat().st_size
         with tempfile.TemporaryDirectory(dir=".") as folder:
-            ours.append(seconds(lambda path=folder: write_part(path, "part", snapshots(matrix), LAYOUT)))
-            commit(folder, ["part"], LAYOUT, {})
+            ours.append(seconds(lambda path=folder: write_part(path, "part", snapshots(matrix), layout)))
+            commit(folder, ["part"], layout, {})
             size = SnapshotSet.open(folder).bytes / bytes_of_theirs
     ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs)
     return {
@@ -33,6 +33,6 @@ def measure() -> dict[str, object]:
         "ours_seconds": ours_seconds,
         "theirs_seconds": theirs_seconds,
         "target": TARGET,
-        "note": f"smaller is better; {size:.3f} of the size of torch.save (target 1); {ROWS} rows of {NUMBERS:,}, "
-        f"fsync and sha256 on both sides, medians of {ROUNDS}",
+        "note": f"smaller is better; {size:.3f} of the size of torch.save (target 1); {rows} rows of {numbers:,}, "
+        f"fsync and sha256 on both sides, medians of {rounds}",
     }

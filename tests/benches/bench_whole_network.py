@@ -8,11 +8,12 @@ from pathlib import Path
 
 from storage.snapshot_set import SnapshotSet
 from storage.snapshots import commit, write_part
-from tests.benches.shards import LAYOUT, NUMBERS, ROWS, seconds, snapshots, weights
+from tests.benches.shards import NUMBERS, ROWS, layout_of, seconds, snapshots, weights
 
 KEY = "whole_network_memory"
 TARGET = 4.0
 SAMPLES = 8
+TINY = {"rows": 24, "numbers": 500}
 WORK = """
 import json, resource, sys, threading
 import torch
@@ -44,11 +45,11 @@ print(json.dumps({"shape": list(samples.shape), "peak": peak / 2**20, "anonymous
 """
 
 
-def measure() -> dict[str, object]:
+def measure(*, rows: int = ROWS, numbers: int = NUMBERS) -> dict[str, object]:
     """`ratio` is the peak in GiB of a fresh process, file pages that it has mapped included; smaller is better."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        write_part(folder, "part", snapshots(weights()), LAYOUT)
-        ref = commit(folder, ["part"], LAYOUT, {})
+        write_part(folder, "part", snapshots(weights(rows, numbers)), layout_of(numbers))
+        ref = commit(folder, ["part"], layout_of(numbers), {})
         command = [sys.executable, "-c", WORK, ref.path, ref.sha256, str(SAMPLES)]
         root = Path(__file__).parents[2]
         told: dict[str, str] = {}
@@ -58,7 +59,7 @@ def measure() -> dict[str, object]:
 
         ours_seconds = seconds(work)
         found = json.loads(told["last"].splitlines()[-1])
-        if found["shape"] != [SAMPLES, NUMBERS]:
+        if found["shape"] != [SAMPLES, numbers]:
             raise RuntimeError(f"samples of shape {found['shape']}")
         theirs_seconds = seconds(lambda: SnapshotSet.open(folder).matrix())
     return {
@@ -66,6 +67,6 @@ def measure() -> dict[str, object]:
         "ours_seconds": ours_seconds,
         "theirs_seconds": theirs_seconds,
         "target": TARGET,
-        "note": f"the peak in GiB, smaller is better; {found['anonymous']:.2f} GiB of it not backed by a file; {ROWS} "
-        f"rows of {NUMBERS:,} ({4 * ROWS * NUMBERS / 2**30:.2f} GiB), {SAMPLES} samples; theirs: reading the rows once",
+        "note": f"the peak in GiB, smaller is better; {found['anonymous']:.2f} GiB of it not backed by a file; {rows} "
+        f"rows of {numbers:,} ({4 * rows * numbers / 2**30:.2f} GiB), {SAMPLES} samples; theirs: reading the rows once",
     }

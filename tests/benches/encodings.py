@@ -64,8 +64,8 @@ def cost(matrix: np.ndarray, name: str, out: np.ndarray) -> tuple[float, float, 
     return writing, seconds(read), content.size
 
 
-def main(size: int = NUMBERS) -> None:
-    matrix = weights(max(1, 16_000_000 // size), size)
+def main(size: int = NUMBERS, total: int = 16_000_000) -> None:
+    matrix = weights(max(1, total // size), size)
     out = np.zeros_like(matrix)
     print(f"{'':32} write MB/s  read MB/s   size")
     for name in (*LISTS, *PLANED):

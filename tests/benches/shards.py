@@ -13,7 +13,11 @@ from methods.layout import Entry, Layout
 from storage.rows import Row
 
 ROWS, NUMBERS = 32, 11_200_000  # a whole ResNet-18
-LAYOUT = Layout(entries=(Entry(name="all", shape=(NUMBERS,), offset=0),), buffers="frozen")
+
+
+def layout_of(numbers: int) -> Layout:
+    """One tensor of so many numbers."""
+    return Layout(entries=(Entry(name="all", shape=(numbers,), offset=0),), buffers="frozen")
 
 
 def weights(rows: int = ROWS, size: int = NUMBERS) -> np.ndarray:

@@ -19,13 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from methods.attacks.attack import Attack
-from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2
-from methods.attacks.ddn import Ddn
-from methods.attacks.elastic_net import ElasticNet
 from methods.attacks.goals import Targeted, Untargeted
-from methods.attacks.jsma import Jsma
 from methods.attacks.measuring import Counted, predict
-from methods.attacks.pgd import Pgd
+from tests.benches.peers import own
 from tests.methods.attacks.victims import trained, unseen
 
 warnings.filterwarnings("ignore")
@@ -118,10 +114,10 @@ def art_pgd(epsilon: float, x: torch.Tensor, labels: torch.Tensor) -> Run:
 def pgd() -> dict[str, object]:
     x, labels = unseen(SAMPLES, FOLD)
     goal, entries = Untargeted(labels), {}
-    for epsilon in (0.1, 0.2):
+    for epsilon in own.EPSILONS:
         step = {"steps": 40, "random_start": False}
         sides = {
-            "ours": ours(Pgd(epsilon=epsilon, step_size=0.1, **step), goal, x),
+            "ours": ours(own.PGD[epsilon], goal, x),
             "foolbox": foolboxed(foolbox.attacks.LinfPGD(rel_stepsize=0.1, **step), labels, x, epsilon),
             "torchattacks": lambda model, e=epsilon: torchattacks.PGD(
                 model, eps=e, alpha=e / 10, steps=40, random_start=False
@@ -144,7 +140,7 @@ def carlini_wagner() -> dict[str, object]:
     x, labels = unseen(SAMPLES, FOLD)
     settings = {"binary_search_steps": 9, "steps": 100, "stepsize": 0.1}
     sides = {
-        "ours": ours(CarliniWagnerL2(), Untargeted(labels), x),
+        "ours": ours(own.CARLINI_WAGNER, Untargeted(labels), x),
         "foolbox": foolboxed(foolbox.attacks.L2CarliniWagnerAttack(**settings), labels, x),
         "adv-lib": lambda model: adversarial_library.carlini_wagner_l2(
             model, x, labels, learning_rate=0.1, binary_search_steps=9, max_iterations=100
@@ -173,7 +169,7 @@ def elastic_net() -> dict[str, object]:
     goal = Untargeted(labels)
     settings = {"binary_search_steps": 9, "steps": 100, "decision_rule": "EN", "regularization": BETA}
     sides = {
-        "ours": ours(ElasticNet(searches=5, steps=50, step_size=0.05), goal, x),
+        "ours": ours(own.ELASTIC_NET, goal, x),
         "foolbox": foolboxed(foolbox.attacks.EADAttack(**settings), labels, x),
         "torchattacks": lambda model: torchattacks.EADEN(model, max_iterations=100, binary_search_steps=9, beta=BETA)(
             x, labels
@@ -214,7 +210,7 @@ def jsma() -> dict[str, object]:
         attack.set_mode_targeted_by_label(quiet=True)
         return attack(x, goal.classes)
 
-    told = timed({"ours": ours(Jsma(output="z", gamma=26 / 256), goal, x), "torchattacks": theirs}, rounds=4)
+    told = timed({"ours": ours(own.JSMA, goal, x), "torchattacks": theirs}, rounds=4)
     reached = {name: success(each["images"], goal) for name, each in told.items()}
     same = (told["ours"]["images"] == told["torchattacks"]["images"]).flatten(1).all(1)[reached["ours"]]
     demand(same.double().mean() > 0.98, f"only {same.double().mean():.3f} of our successes are theirs bit for bit")
@@ -226,7 +222,7 @@ def minimum_norm() -> dict[str, object]:
     """At about 100 gradients a sample: mean L2 of the best peer over ours, seconds beside it."""
     x, labels = unseen(SAMPLES, FOLD)
     sides = {
-        "ours": ours(Ddn(steps=100), Untargeted(labels), x),
+        "ours": ours(own.MINIMUM_NORM, Untargeted(labels), x),
         "adv-lib ddn": lambda model: adversarial_library.ddn(model, x, labels, steps=100),
         "adv-lib fmn": lambda model: adversarial_library.fmn(model, x, labels, norm=2, steps=100),
         "foolbox ddn": foolboxed(foolbox.attacks.DDNAttack(steps=100), labels, x),
