@@ -2,12 +2,10 @@
 
 from prefect import flow
 
-from flows.cells import run_cells
+from flows.cells import compare_cells
 from flows.configuration import Ablations
 from flows.running import Order, study_run
 from flows.studies import configured
-from storage.formats import read_json
-from tasks.ablating import summarise_cells
 
 
 @flow(name="ablations")
@@ -18,7 +16,5 @@ def ablations(study: Ablations | str = "digits", order: Order = Order()) -> str:
     """
     chosen = configured(study, Ablations)
     with study_run(chosen, order) as workplace:
-        files = run_cells(chosen, workplace.pool, workplace.splits, workplace.run)
-        summary = summarise_cells([read_json(ref.path) for ref in files])
-        references = {f"cell {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
-        return workplace.publish(summary, {"references": references})
+        summary, details = compare_cells(chosen, workplace.pool, workplace.splits, workplace.run)
+        return workplace.publish(summary, details)

@@ -17,7 +17,8 @@ from methods.errors import BadData, Diverged, GateFailed
 from methods.progress import OnStep
 from storage.datasets import Splits
 from storage.files import Ref
-from storage.formats import publish_json
+from storage.formats import publish_json, read_json
+from tasks.ablating import summarise_cells
 from tasks.collect import collect
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool, Job, Pool
@@ -123,3 +124,10 @@ def _kept(summary: dict[str, Any], generator: str) -> dict[str, Any]:
         "nn_distance_ratio": audit["nn_distance_ratio"],
         "facts": next(iter(summary["held_out"].values())),
     }
+
+
+def compare_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The study's part of `summary.json`, and `details.json`."""
+    files = run_cells(study, pool, splits, run)
+    references = {f"cell {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
+    return summarise_cells([read_json(ref.path) for ref in files]), {"references": references}

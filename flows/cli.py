@@ -161,12 +161,13 @@ def finish(folder: str) -> None:
 
     path = Path(folder)
     summary = json.loads((path / "summary.json").read_text())
-    children = [path / each["path"] for each in summary.get("studies", {}).values()]
+    nightly = summary["study"] == "nightly"
+    children = [path / each["path"] for each in summary["studies"].values()] if nightly else []
     for child in children:
         if (child / "summary.json").is_file():
             output.print(render(json.loads((child / "summary.json").read_text())))
     output.print(render(summary))
-    home = next(parent.parent for parent in path.parents if parent.name == "runs")
+    home = next(parent.parent for parent in path.parents if parent.name in ("runs", "nights"))
     output.print(
         f"report  {path / 'report.html'}\nMLflow  {shown_uri(tracking_uri(home))}", highlight=False, soft_wrap=True
     )
@@ -253,4 +254,5 @@ import flows.collect_command  # noqa: E402 - registers `collect`
 import flows.exchange_commands  # noqa: E402 - registers `import` and `export`
 import flows.inpainter_command  # noqa: E402 - registers `train-inpainter`
 import flows.log_command  # noqa: E402 - registers `log`
+import flows.nights_command  # noqa: E402 - registers `nights`
 import flows.protect_command  # noqa: E402, F401 - registers `protect`

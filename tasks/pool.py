@@ -27,7 +27,9 @@ POLL_SECONDS = 0.3
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class WorkerLost(WeightsmithError):
-    """A job ended its worker process again and again, or did not end."""
+    """A job ended its worker process again and again, or did not end; `label` says which."""
+
+    label: str = ""
 
 
 class Watcher(Listener, Protocol):
@@ -122,12 +124,14 @@ class RayPool:
                     except RayActorError as error:
                         self.workers.remove(worker)
                         raise WorkerLost(
+                            label=job.label,
                             problem=f"{stage}, {job.label}: its worker process died {RESTARTS + 1} times",
                             remedy="most often memory: lower resources.cache_gib, resources.actors or the batch size",
                         ) from error
                 for job, _, began in flying.values():
                     if time.monotonic() - began > patience:
                         raise WorkerLost(
+                            label=job.label,
                             problem=f"{stage}, {job.label}: no result after {self.apparatus.resources.job_hours} hours",
                             remedy="raise resources.job_hours if it needs longer",
                         )

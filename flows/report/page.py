@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,15 @@ from flows.report import (
     ablations,
     image_protection,
     invertibility,
+    nights,
     parameter_diffusion,
     robustness,
     shortfalls,
     strategies,
     transplant,
 )
-from flows.report.chapter import Chapter
+from flows.report.chapter import Chapter, Plot
+from flows.report.claims import claim_rows
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
@@ -44,12 +46,21 @@ def build(folder: Path, *, redraw: bool = True) -> Path:
     or of a study without a chapter.
     """
     summary = _read(folder / "summary.json")
+    if summary["study"] == "nights":
+        figures = _figures(folder, nights.plots(summary), redraw)
+        return _write(folder, "nights.html.jinja", summary=summary, figures=figures, content=nights.content(summary))
     if summary["study"] == "nightly":
         studies = {name: folder / study["path"] for name, study in summary["studies"].items()}
         chapters = [_chapter(below, redraw) for below in studies.values() if (below / "summary.json").is_file()]
     else:
         chapters = [_chapter(folder, redraw)]
-    page = _environment().get_template("page.html.jinja").render(summary=summary, chapters=chapters)
+    started: dict[str, Any] = {name: {} for name in summary["studies"]} if summary["study"] == "nightly" else {}
+    claims = claim_rows(started | {each["summary"]["study"]: each["summary"] for each in chapters})
+    return _write(folder, "page.html.jinja", summary=summary, chapters=chapters, claims=claims)
+
+
+def _write(folder: Path, template: str, **values: Any) -> Path:
+    page = _environment().get_template(template).render(**values)
     publish(folder / "report.html", lambda path: path.write_text(page, encoding="utf-8"))
     return folder / "report.html"
 
@@ -64,21 +75,25 @@ def _chapter(folder: Path, redraw: bool) -> dict[str, Any]:
         )
     files = (folder / "details.json", folder / "config.json")  # a run that failed early has not written both
     details, config = (_read(path) if path.is_file() else {} for path in files)
+    return {
+        "summary": summary,
+        "config": parameters(config),
+        "references": details.get("references", {}),
+        "figures": _figures(folder, CHAPTERS[study].plots(summary, details), redraw),
+        "content": CHAPTERS[study].content(summary),
+        "unfit": shortfalls.rows(summary),
+    }
+
+
+def _figures(folder: Path, plots: Sequence[Plot], redraw: bool) -> list[dict[str, str]]:
     figures = []
-    for plot in CHAPTERS[study].plots(summary, details):
+    for plot in plots:
         path = folder / "figures" / f"{plot.name}.png"
         if redraw or not path.is_file():
             publish(path, partial(plot.figure.savefig, format="png"))
         address = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
         figures.append({"title": plot.title, "caption": plot.caption, "address": address})
-    return {
-        "summary": summary,
-        "config": parameters(config),
-        "references": details.get("references", {}),
-        "figures": figures,
-        "content": CHAPTERS[study].content(summary),
-        "unfit": shortfalls.rows(summary),
-    }
+    return figures
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from flows.report import invertibility_rows as inverted
 from flows.report.comparison import HEADS, comparison
+from flows.report.nights_table import nights_table
 from flows.report.transplant_rows import HEADS as MOVED
 from flows.report.transplant_rows import rows as moved
 from tasks.subjects import SIBLINGS
@@ -23,6 +24,8 @@ def render(summary: Mapping[str, Any]) -> RenderableType:
     """Verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
     if summary["study"] == "nightly":
         return _studies(summary)
+    if summary["study"] == "nights":
+        return nights_table(summary)
     failed = summary["state"] == "failed"
     head = Text(summary["error"] or "failed", "red") if failed else Text(summary["verdict"], "bold")
     rows = comparison(summary)

@@ -1,0 +1,28 @@
+"""What every study computes, without Prefect, MLflow or a lock around it: for a flow, or for a night in one worker."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flows.attacking import attack_and_compare
+from flows.cells import compare_cells
+from flows.comparing import generate_and_compare
+from flows.comparing_strategies import compare_strategies
+from flows.inverting import train_and_invert
+from flows.protecting_images import protect_and_edit
+from flows.transplanting import transplant_and_compare
+from storage.datasets import Splits
+from tasks.pool import Pool
+from tasks.run import Run
+
+Body = Callable[[Any, Pool, Splits, Run], tuple[dict[str, Any], dict[str, Any]]]
+"""`body(study, pool, splits, run)` returns the study's part of `summary.json`, and `details.json`."""
+
+BODIES: Mapping[str, Body] = {
+    "parameter_diffusion": generate_and_compare,
+    "ablations": compare_cells,
+    "robustness": attack_and_compare,
+    "transplant": transplant_and_compare,
+    "strategies": compare_strategies,
+    "image_protection": protect_and_edit,
+    "invertibility": train_and_invert,
+}

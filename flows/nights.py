@@ -1,0 +1,198 @@
+"""Nights tried beforehand: those that a scheduler would start on a range of dates, side by side on the workers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from flows.configuration import ParameterDiffusion
+from flows.night_job import Night, NightApparatus, run_night
+from flows.nightly import tonight
+from flows.nights_progress import NightsProgress, nights_progress
+from flows.nights_summary import config_of, summarise_nights
+from flows.progress import console
+from flows.studies import Study, as_json, kind_of
+from methods.errors import BadSetting, WeightsmithError
+from storage.datasets import Splits
+from storage.formats import publish_json, read_json
+from storage.lock import home_lock
+from storage.tracking import log_run
+from tasks.cluster import one_ray
+from tasks.pool import Job, WorkerLost, ray_pool
+from tasks.run import digest, package_versions, source_digest
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Nights:
+    """Which nights to try. studies: all that take part in the nightly where empty. settings: changes by study, as in
+    `nightly`. fits_only, keep: as in `Night`.
+    """
+
+    first: date
+    count: int
+    preset: str = "digits"
+    studies: tuple[str, ...] = ()
+    settings: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    fits_only: bool = False
+    keep: bool = False
+
+    @property
+    def dates(self) -> list[date]:
+        """Raises `BadSetting` where the calendar ends before."""
+        try:
+            return [self.first + timedelta(days=day) for day in range(self.count)]
+        except OverflowError:
+            raise BadSetting(
+                problem=f"--from {self.first} --count {self.count} goes beyond the year 9999",
+                remedy="begin earlier, or try fewer nights",
+            ) from None
+
+
+def parse_date(text: str) -> date:
+    """A date as `2027-01-31`. Raises `BadSetting`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadSetting(problem=f"--from {text!r} is not a date", remedy="write YYYY-MM-DD, as 2027-01-31") from None
+
+
+def by_study(changes: Sequence[str]) -> dict[str, list[str]]:
+    """`STUDY.path.to.field=value` by study. Raises `BadSetting`."""
+    settings: dict[str, list[str]] = {}
+    for change in changes:
+        study, dot, rest = change.partition(".")
+        if not dot or "=" in study:
+            raise BadSetting(
+                problem=f"--set {change!r} names no study",
+                remedy="write --set STUDY.path.to.field=value, as parameter_diffusion.samples=50",
+            )
+        kind_of(study)
+        settings.setdefault(study, []).append(rest)
+    return settings
+
+
+def studies_of(wanted: Nights, day: date) -> dict[str, Study]:
+    """The studies of one night, as the scheduler would start them. Raises `BadSetting`."""
+    for name in (*wanted.studies, *wanted.settings):
+        kind_of(name)
+    every = tonight(wanted.preset, {name: list(each) for name, each in wanted.settings.items()}, int(f"{day:%Y%m%d}"))
+    names = wanted.studies or (("parameter_diffusion",) if wanted.fits_only else tuple(every))
+    for name in names:
+        if name not in every:
+            raise BadSetting(
+                problem=f"--study {name!r} takes no part in the nightly with preset {wanted.preset!r}",
+                remedy="allowed: " + ", ".join(every),
+            )
+    for name in wanted.settings:
+        if name not in names:
+            raise BadSetting(
+                problem=f"--set changes {name}, which is not among the studies to run", remedy=f"add --study {name}"
+            )
+    chosen = {name: every[name] for name in every if name in names}
+    if wanted.fits_only and any(not isinstance(study, ParameterDiffusion) for study in chosen.values()):
+        raise BadSetting(
+            problem="--fits-only is for the study parameter_diffusion alone",
+            remedy="write --study parameter_diffusion --fits-only",
+        )
+    return chosen
+
+
+def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
+    """The folder of the table, and the nights. Raises `BadSetting`.
+
+    Nights of the same code, packages and configuration lie in one folder, whatever the range of dates.
+    """
+    if wanted.count < 1:
+        raise BadSetting(problem=f"--count {wanted.count} tries no night", remedy="write 1 or more")
+    dates = wanted.dates
+    studies = {day: studies_of(wanted, day) for day in dates}
+    settings = {name: list(changes) for name, changes in sorted(wanted.settings.items())}
+    reference = tonight(wanted.preset, settings, 0)
+    configurations = {name: as_json(study) for name, study in reference.items()}
+    key = digest([configurations, wanted.fits_only, source_digest(), package_versions()])[:6]
+    kind = "-fits" if wanted.fits_only else ""
+    some = f"-{'+'.join(next(iter(studies.values())))}" if wanted.studies else ""
+    nights = home / "nights"
+    group = nights / f"{wanted.preset}{kind}-{key}"
+    folder = nights / f"{wanted.preset}-{wanted.first}-{wanted.count}{some}{kind}-{key}"
+    return folder, [
+        Night(
+            date=str(day),
+            preset=wanted.preset,
+            home=str(group / str(day)),
+            data_home=str(home),
+            studies=studies[day],
+            fits_only=wanted.fits_only,
+            keep=wanted.keep,
+        )
+        for day in dates
+    ]
+
+
+def run_nights(wanted: Nights, home: Path) -> str:
+    """Run what is missing of the nights, write their table and report, and log them; returns the folder.
+
+    Completed nights are kept, an interrupted one continues, one with a failed study is tried again.
+    """
+    started = datetime.now(UTC)
+    folder, nights = plan(wanted, home)
+    (home / "nights").mkdir(parents=True, exist_ok=True)
+    with home_lock(home / "nights"):
+        publish_json(folder / "config.json", config_of(wanted.first, wanted.count, nights))
+        for night in nights:
+            if night.target.is_file() and read_json(night.target)["state"] == "failed":
+                night.target.unlink()
+        console.print(f"[bold]nights {wanted.preset}[/] {len(nights)} from {wanted.first}", highlight=False)
+        with nights_progress(len(nights), console) as progress:
+            lost = carry_out(nights, progress, home)
+        records = [lost.get(night.date) or read_json(night.target) for night in nights]
+        summarise_nights(folder, nights, records, started)
+    try:
+        log_run(folder, home=home, nightly=None)
+    except WeightsmithError as error:  # the files are complete without it
+        console.print(f"not logged: {error}", highlight=False)
+    return str(folder)
+
+
+def carry_out(nights: Sequence[Night], progress: NightsProgress, home: Path) -> dict[str, dict[str, Any]]:
+    """Run nights until each has ended; returns records of those whose worker process died again and again."""
+    lost: dict[str, dict[str, Any]] = {}
+    apparatus = NightApparatus(resources=next(iter(nights[0].studies.values())).resources)
+    jobs = {
+        night.date: Job(work=run_night, arguments=(night,), target=str(night.target), label=night.date)
+        for night in nights
+    }
+    no_splits = cast(Splits, None)  # every study of a night loads its own images
+    with one_ray() as end_ray:
+        while True:
+            waiting = [job for day, job in jobs.items() if day not in lost]
+            try:
+                with ray_pool(apparatus, no_splits, progress, home) as pool:
+                    pool.carry_out("nights", waiting)
+                return lost
+            except WorkerLost as error:
+                if error.label not in jobs:
+                    raise
+                lost[error.label] = lost_record(next(each for each in nights if each.date == error.label), error)
+                end_ray()
+
+
+def lost_record(night: Night, error: WorkerLost) -> dict[str, Any]:
+    """The record of a night that ended its worker process; it is not kept, so the same command tries it again."""
+    first = next(iter(night.studies.values()))
+    states = {
+        name: read_json(path) if (path := night.folder / name / "state.json").is_file() else None
+        for name in night.studies
+    }
+    missing = {"state": "failed", "seconds": 0.0, "cpu_seconds": 0.0, "resumed": False, "error": error.problem}
+    return {
+        "date": night.date,
+        "seed": first.seed,
+        "state": "failed",
+        "started": None,
+        "seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "environment": None,
+        "studies": {name: each or missing | {"path": name} for name, each in states.items()},
+    }
