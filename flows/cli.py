@@ -65,7 +65,9 @@ def told() -> Iterator[None]:
     try:
         yield
     except WeightsmithError as error:
-        click.echo(f"error: {error}", err=True)
+        from storage.tracking import shown_uri
+
+        click.echo(f"error: {shown_uri(str(error))}", err=True)
         sys.exit(2 if isinstance(error, BadSetting) else 1)
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise

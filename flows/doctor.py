@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from storage import datasets
+from storage import datasets, outbox
 from storage.errors import StorageError
 from storage.lock import home_lock
 from tasks.cluster import ClusterError, connected
@@ -106,7 +106,9 @@ def mlflow(home: Path) -> Finding:
     from storage.tracking import TrackingFailed, reach, shown_uri, tracking_uri
 
     try:
-        return Finding(f"{shown_uri(tracking_uri(home))}, {reach(home)} experiments")
+        left = len(outbox.waiting(home))
+        found = f"{shown_uri(tracking_uri(home))}, {reach(home)} experiments, {left} runs in the outbox"
+        return Finding(found, "send them with `weightsmith log`" if left else "")
     except TrackingFailed as error:
         return Finding(error.problem, error.remedy)
 

@@ -18,6 +18,7 @@ from flows.failures import TRACEBACK, discard, expected, record
 from flows.image_protection import image_protection
 from flows.invertibility import invertibility
 from flows.parameter_diffusion import parameter_diffusion
+from flows.prefect_home import end_orphans
 from flows.publish import report
 from flows.robustness import robustness
 from flows.running import Order, common_keys, open_run, point_latest, stored_json
@@ -73,6 +74,7 @@ def nightly(
     home = order.folder
     first = next(iter(studies.values()))
     with home_lock(home):
+        end_orphans(home)
         run_id = unfinished_night(home, preset, studies, order) or night_id(started, preset, studies)
         run = Run(home=str(home), run_id=run_id, preset=preset, seed=first.seed)
         publish_json(run.folder / ORDER, asked(run, order, rotating))
@@ -103,8 +105,8 @@ def run_studies(studies: dict[str, Study], run: Run, order: Order) -> dict[str, 
                 announce(f"{name}: completed before the interruption", logging.INFO)
                 done[name] = {"path": name, "seconds": seconds, "state": state}
                 continue
-            discard(run.folder / name)
             try:
+                discard(run.folder / name)
                 FLOWS[name](study, order)
             except Exception as error:
                 state = "failed"
@@ -113,6 +115,8 @@ def run_studies(studies: dict[str, Study], run: Run, order: Order) -> dict[str, 
                 with contextlib.suppress(Exception):
                     end_ray()  # the next study does not depend on what this one left of it
             done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
+        with contextlib.suppress(Exception):
+            end_ray()  # a Ray that ends badly changes nothing of what is done
     return done
 
 

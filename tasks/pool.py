@@ -120,7 +120,9 @@ class RayPool:
                     try:
                         ray.get(ref)
                     except RayTaskError as error:
-                        raise (error.cause if isinstance(error.cause, WeightsmithError) else error) from None
+                        if isinstance(error.cause, WeightsmithError):
+                            raise error.cause from error  # which has the worker's traceback
+                        raise
                     except RayActorError as error:
                         self.workers.remove(worker)
                         raise WorkerLost(

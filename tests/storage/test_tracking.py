@@ -2,13 +2,14 @@ import json
 import os
 import socket
 import sqlite3
+import traceback
 from pathlib import Path
 
 import pytest
 
 from methods.errors import BadData
-from storage.tracking import TrackingFailed, log_run, ui_command
-from storage.tracking_values import batches, metrics, parameters
+from storage.tracking import TrackingFailed, log_run, shown_uri, ui_command
+from storage.tracking_values import batches, by_role, metrics, parameters
 
 pytestmark = pytest.mark.stack
 
@@ -142,6 +143,53 @@ def test_an_absent_server_is_said_and_the_folder_stays(home, folder, monkeypatch
             log_run(folder, home=home, nightly=None)
     assert (folder / "report.html").is_file()
     assert not (home / "mlflow").exists()
+
+
+def test_the_password_of_a_tracking_server_is_never_said(home, folder, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3cret@127.0.0.1:{free.getsockname()[1]}")
+        with pytest.raises(TrackingFailed) as caught:
+            log_run(folder, home=home, nightly=None)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert "://***@127.0.0.1" in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://me:s3cret@host:5000/api", "http://***@host:5000/api"),
+        ("at postgresql+psycopg2://me:p@ss@db/x and s3://k:v@b", "at postgresql+psycopg2://***@db/x and s3://***@b"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("https://host/a@b write to me@host", "https://host/a@b write to me@host"),
+    ],
+)
+def test_uris_are_shown_without_credentials(text, shown):
+    assert shown_uri(text) == shown
+
+
+def test_a_failed_run_is_logged_with_its_error(home, folder, run_files):
+    failed = {**run_files["summary"], "state": "failed", "error": "OSError: http://me:s3cret@host\n" + "x" * 5000}
+    for key in ("original", "generated", "differences", "selection", "per_seed", "paired", "audit"):
+        failed.pop(key, None)
+    (folder / "summary.json").write_text(json.dumps(failed))
+    run = client_of(home).get_run(log_run(folder, home=home, nightly="night-1"))
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error"].startswith("OSError: http://***@host")
+    assert active_runs(home) == 1
+
+
+def test_the_rotating_seed_has_one_name_in_every_night(home, folder, run_files):
+    summary = run_files["summary"]
+    mean = summary["generated"]["gaussian"]["mean"]
+    summary["per_seed"]["20260131"] = {"generated": {"gaussian": {"mean": 0.5}}}
+    (folder / "summary.json").write_text(json.dumps(summary | {"rotating_seed": 20260131}))
+    data = client_of(home).get_run(log_run(folder, home=home, nightly="night-1")).data
+    assert data.metrics["per_seed/0/generated/gaussian/mean"] == mean
+    assert data.metrics["per_seed/rotating/generated/gaussian/mean"] == 0.5
+    assert data.tags["rotating_seed"] == "20260131"
+    assert not [name for name in data.metrics if "20260131" in name]
+    assert by_role(summary)["per_seed"].keys() == {"0", "20260131"}  # outside of a night nothing rotates
 
 
 def test_a_folder_without_a_run_is_refused(home, tmp_path):
