@@ -52,6 +52,8 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
         ended = began + int(summary["seconds"] * 1000)
         environment = summary["environment"]
         common = {"preset": summary["preset"], "nightly": nightly or "", "commit": str(environment.get("commit"))}
+        # numbers of two runs can only be compared digit by digit where these are equal
+        common |= {name: str(environment.get(name)) for name in ("device", "processor", "kernels")}
         tags = {"run_id": summary["run_id"], "summary_sha256": digest, "dirty": str(environment.get("dirty")), **common}
         run = client.create_run(experiment, start_time=began, tags=tags, run_name=summary["run_id"]).info.run_id
         _log_values(client, run, parameters(config), [*metrics(summary), *curve_metrics(details.get("curves", {}))])
