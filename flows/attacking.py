@@ -83,7 +83,17 @@ def siblings(
         }
         for name, (rows, available) in sources.items():
             for row in chosen(run.seed, name, seed, available, -(-wanted.models // len(base.seeds))):
-                found.append(Subject(name=name, seed=seed, base=ref, rows=rows, row=row, collected=name == COLLECTED))
+                found.append(
+                    Subject(
+                        name=name,
+                        seed=seed,
+                        base=ref,
+                        rows=rows,
+                        row=row,
+                        layout=stored.layout.digest,
+                        collected=name == COLLECTED,
+                    )
+                )
     numbered = [
         dataclasses.replace(each, member=sum(e.name == each.name for e in found[:i])) for i, each in enumerate(found)
     ]

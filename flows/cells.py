@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from flows.comparing import generate_and_compare
@@ -15,12 +16,14 @@ from flows.configuration import Ablations, Cell, ParameterDiffusion
 from flows.studies import changed
 from methods.errors import BadData, Diverged, GateFailed
 from methods.progress import OnStep
+from storage import datasets
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_json, read_json
 from tasks.ablating import summarise_cells
 from tasks.collect import collect
 from tasks.laboratory import Laboratory
+from tasks.planned_data import planned_splits
 from tasks.pool import InlinePool, Job, Pool
 from tasks.run import Run
 from tasks.train import train
@@ -56,38 +59,36 @@ def run_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> list[Re
     """One JSON file per cell, in their order."""
     studies = [study_of(study, cell) for cell in study.cells]
     train(pool, study.apparatus, splits, study.seeds, run)
-    collections: dict[str, tuple[Cell, ParameterDiffusion]] = {}
+    digests = {study.data: splits.digest}
+    for each in studies:
+        if each.data not in digests:  # a cell may have images of its own
+            digests[each.data] = datasets.load(each.data, home=Path(run.home)).digest
+    collections: dict[str, Job] = {}
+    cells: list[Job] = []
     for cell, each in zip(study.cells, studies, strict=True):
-        collections.setdefault(run.key(each.apparatus), (cell, each))
-    pool.carry_out(
-        "collect",
-        [
-            Job(
-                work=collect_alone,
-                arguments=(each, run),
-                target=run.product("cells", ".json", "collected", each.apparatus, splits.digest, study.seeds),
-                label=f"{cell.varied} {cell.value}",
-            )
-            for cell, each in collections.values()
-        ],
-    )
-    return pool.carry_out(
-        "cells",
-        [
-            Job(
-                work=run_cell,
-                arguments=(cell, each, run),
-                target=run.product("cells", ".json", each, splits.digest, cell),
-                label=f"{cell.varied} {cell.value}",
-            )
-            for cell, each in zip(study.cells, studies, strict=True)
-        ],
-    )
+        digest, label = digests[each.data], f"{cell.varied} {cell.value}"
+        own = dataclasses.replace(run, seed=each.seed).bound(digest, each.apparatus)
+        collected = own.product("cells", ".json", "collected", each.apparatus, each.seeds)
+        collections.setdefault(
+            collected, Job(work=collect_alone, arguments=(each, digest, own), target=collected, label=label)
+        )
+        target = own.product("cells", ".json", each, cell)
+        cells.append(Job(work=run_cell, arguments=(cell, each, digest, own), target=target, label=label))
+    pool.carry_out("collect", list(collections.values()))
+    return pool.carry_out("cells", cells)
 
 
-def collect_alone(laboratory: Laboratory, study: ParameterDiffusion, run: Run, *, target: str, on_step: OnStep) -> None:
+def splits_of(laboratory: Laboratory, study: ParameterDiffusion, digest: str, run: Run) -> Splits:
+    """The images of a cell, which may be others than those that the worker was made for."""
+    own = laboratory.splits
+    return own if own.digest == digest else planned_splits(study.data, run.home, digest)
+
+
+def collect_alone(
+    laboratory: Laboratory, study: ParameterDiffusion, digest: str, run: Run, *, target: str, on_step: OnStep
+) -> None:
     """Networks and snapshots of one strategy, for the cells that will look for them."""
-    splits = laboratory.splits
+    splits = splits_of(laboratory, study, digest, run)
     pool = InlinePool(study.apparatus, splits, Relay(on_step))
     bases = train(pool, study.apparatus, splits, study.seeds, run)
     snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
@@ -95,14 +96,22 @@ def collect_alone(laboratory: Laboratory, study: ParameterDiffusion, run: Run, *
 
 
 def run_cell(
-    laboratory: Laboratory, cell: Cell, study: ParameterDiffusion, run: Run, *, target: str, on_step: OnStep
+    laboratory: Laboratory,
+    cell: Cell,
+    study: ParameterDiffusion,
+    digest: str,
+    run: Run,
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
     """What a cell leaves. A gate that fails is one of the `RESULTS`: the cell has an `error` in place of numbers."""
     began = time.monotonic()
-    pool = InlinePool(study.apparatus, laboratory.splits, Relay(on_step))
+    splits = splits_of(laboratory, study, digest, run)
+    pool = InlinePool(study.apparatus, splits, Relay(on_step))
     told: dict[str, Any] = {"varied": cell.varied, "value": cell.value, "published": cell.published}
     try:
-        summary, _ = generate_and_compare(study, pool, laboratory.splits, run)
+        summary, _ = generate_and_compare(study, pool, splits, run)
     except RESULTS as error:
         told["error"] = str(error)
     else:

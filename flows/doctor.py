@@ -19,7 +19,7 @@ from storage import datasets, outbox
 from storage.errors import StorageError
 from storage.lock import home_lock
 from tasks.cluster import ClusterError, connected
-from tasks.run import ROOT
+from tasks.source import ROOT
 
 LEAST_FREE_BYTES = 2 * 2**30
 

@@ -53,6 +53,7 @@ def import_rows(
         strategy = whole(strategy_of(offered, "", recalibrate=recalibrate), study.apparatus, splits)
         study = dataclasses.replace(study, strategy=strategy, seeds=(SEED,))
         run = Run(home=str(place), run_id="", preset=study.preset, seed=study.seed)
+        run = run.bound(splits.digest, study.apparatus)
         folder = target_of(offered, study.apparatus, splits, run)
         study = dataclasses.replace(study, strategy=dataclasses.replace(strategy, path=folder))
         import_set(InlinePool(study.apparatus, splits, display), source, base, largest, offered, study.apparatus)

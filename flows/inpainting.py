@@ -78,8 +78,9 @@ def train(recipe: InpainterRecipe, target: Path, home: str | None) -> Trained:
             album = photographs.load(recipe.photographs)
         for remark in album.remarks:
             console.print(f"  {remark}", highlight=False)
-        run = Run(home=str(place), run_id="", preset="", seed=recipe.seed)
-        pool = InlinePool(DarkroomApparatus(), album.splits, display)
+        apparatus = DarkroomApparatus()
+        run = Run(home=str(place), run_id="", preset="", seed=recipe.seed).bound(album.splits.digest, apparatus)
+        pool = InlinePool(apparatus, album.splits, display)
         product = train_inpainters(pool, recipe, album.splits.digest, run)
         content = Path(product.path).read_bytes()
         publish(target, lambda local: local.write_bytes(content), size=len(content))

@@ -76,7 +76,7 @@ def protect(
     device = resources.torch_device()
 
     def decided(given: Given) -> dict[str, Any]:
-        return decided_by(given, used, method, judge, seed)
+        return decided_by(given, used, method, judge, seed, resources.threads)
 
     if method.epsilon > PLAIN_TO_SEE:
         share = f"{method.epsilon:.3g}, {LEVELS * method.epsilon:.0f} of {LEVELS} levels"

@@ -83,7 +83,7 @@ def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, flo
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
         "stages": {name: round(seconds, 3) for name, seconds in stages.items()},
-        "environment": environment(study.resources.torch_device()),
+        "environment": environment(study.resources.torch_device(), study.resources.threads),
         "config_hash": digest(as_json(study)),
     }
 
@@ -115,7 +115,7 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
                 splits = loaded(study, home)
             stack.enter_context(fixed_threads(study.resources.threads))  # of what the driver computes itself
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
-            yield Workplace(run, study, splits, pool, display, started, order)
+            yield Workplace(run.bound(splits.digest, study.apparatus), study, splits, pool, display, started, order)
         except Exception as error:
             shown = record(
                 run.folder, error, lambda: common_keys(run, study, started, display.seconds) | rotating(order)

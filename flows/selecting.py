@@ -12,7 +12,7 @@ from methods.collection.strategy import Strategy
 from methods.errors import BadSetting
 from methods.layout import Layout
 from storage import datasets
-from storage.datasets import Splits
+from storage.datasets import Data, Splits
 from tasks.grid import Unit, set_folder
 from tasks.laboratory import Laboratory
 from tasks.run import Run
@@ -94,7 +94,9 @@ def plan(study: Strategies, choice: Choice, run: Run) -> Plan:
 
 def collection_run(study: Strategies, home: Path) -> Run:
     """What names the products: a collection has no folder of its own among the runs."""
-    return Run(home=str(home), run_id="collect", preset=study.preset, seed=study.seed)
+    run = Run(home=str(home), run_id="collect", preset=study.preset, seed=study.seed)
+    # a set may hold rows of several data sets: each unit binds the run to its own
+    return run.bound("several", dataclasses.replace(study.apparatus, data=Data()))
 
 
 def shared(study: Strategies) -> dict[str, Any]:

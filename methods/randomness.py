@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import random
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 
@@ -28,3 +30,18 @@ def global_draws(seed: int, *purpose: str | int, device: torch.device) -> Iterat
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(derive(seed, *purpose))
         yield
+
+
+@contextlib.contextmanager
+def all_global_draws(seed: int, *purpose: str | int, device: torch.device) -> Iterator[None]:
+    """The same for other people's code, which may draw from NumPy and from Python's `random` too."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    own = derive(seed, *purpose)
+    with global_draws(seed, *purpose, device=device):
+        np.random.seed(own)
+        random.seed(own)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)

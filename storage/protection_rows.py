@@ -14,7 +14,6 @@ PROTECTED = pa.schema(
         ("picture", pa.binary()),  # PNG
         ("losses", pa.list_(pa.float64())),  # of every look
         ("chosen", pa.int64()),  # the look whose image was taken
-        ("seconds", pa.float64()),  # the image's share of its block's
     ]
 )
 JUDGED = pa.schema(

@@ -57,6 +57,8 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
         ended = began + int(summary["seconds"] * 1000)
         environment = summary["environment"]
         common = {"preset": summary["preset"], "nightly": nightly or "", "commit": str(environment.get("commit"))}
+        # numbers of two runs can only be compared digit by digit where these are equal
+        common |= {name: str(environment.get(name)) for name in ("device", "processor", "kernels")}
         tags = {"run_id": summary["run_id"], "summary_sha256": digest, "dirty": str(environment.get("dirty")), **common}
         if "rotating_seed" in summary:
             tags["rotating_seed"] = str(summary["rotating_seed"])

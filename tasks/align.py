@@ -20,6 +20,7 @@ from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.timings import publish_timing, timing_file
 
 AS_IS, ALIGNED, ALIGNED_WEIGHTS = KINDS = ("as_is", "aligned", "aligned_weights")
 """Hidden units as they come, matched by their activations, and matched by the networks' weights."""
@@ -53,19 +54,17 @@ def align(
     pool: Pool, pairs: Sequence[Pair], layout: Layout, alignment: Alignment, splits: Splits, run: Run
 ) -> dict[Pair, Ref]:
     """For every pair the orders that the donor's units need, in the groups that rows of this layout touch."""
-    jobs = {
-        (donor, recipient): Job(
+    jobs = {}
+    for donor, recipient in dict.fromkeys(pairs):
+        decided = (donor.base.sha256, recipient.base.sha256, layout, alignment, splits.digest, run.seed)
+        target = run.product("alignments", ".json", *decided)
+        jobs[donor, recipient] = Job(
             work=align_one,
             arguments=(donor, recipient, layout, alignment, run.seed),
-            target=run.product(
-                "alignments",
-                ".json",
-                *(donor.base.sha256, recipient.base.sha256, layout, alignment, splits.digest, run.seed),
-            ),
+            target=target,
             label=f"{donor.seed} to {recipient.seed}",
+            beside=(timing_file(target),),
         )
-        for donor, recipient in dict.fromkeys(pairs)
-    }
     return dict(zip(jobs, pool.carry_out("align", list(jobs.values())), strict=True))
 
 
@@ -80,7 +79,7 @@ def align_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    """`permutations` and `correlations` by kind and group; `seconds` of the forward passes and of both matchings."""
+    """`permutations` and `correlations` by kind and group; as timings, the forward passes and both matchings."""
     a, b = (laboratory.network(each.seed, each.base).eval() for each in (recipient, donor))
     concerned = touched(laboratory.groups, layout.names)
     began = time.perf_counter()
@@ -92,18 +91,20 @@ def align_one(
     # all groups: those that the rows touch are tied to the others by the weights between them
     of_a, of_b = (dict(network.named_parameters()) for network in (a, b))
     by_weights = alignment.weights(of_a, of_b, laboratory.groups, seed=run_seed, on_step=on_step)
+    matched_by_weights = time.perf_counter()
     orders[ALIGNED_WEIGHTS] = {name: by_weights.permutations[name] for name in concerned}
     told = {
         "permutations": {
             kind: {name: order.tolist() for name, order in found.items()} for kind, found in orders.items()
         },
         "correlations": {kind: mean_correlations(correlations, found) for kind, found in orders.items()},
-        "seconds": {
-            "forwards": forwards - began,
-            "assignment": assigned - forwards,
-            "weights": time.perf_counter() - assigned,
-        },
     }
+    seconds = {
+        "forwards": forwards - began,
+        "assignment": assigned - forwards,
+        "weights": matched_by_weights - assigned,
+    }
+    publish_timing(target, seconds)
     publish_json(target, told)
 
 

@@ -18,6 +18,7 @@ from methods.progress import OnStep
 from storage.attack_rows import publish_attack_rows
 from storage.datasets import Splits
 from storage.files import Ref
+from tasks.adapters.libraries import version_of
 from tasks.attempts import Attempt
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
@@ -39,13 +40,14 @@ def attack(pool: Pool, plan: Plan, splits: Splits, images: int, block: int, run:
     for subject, attempt in plan:
         for start in range(0, len(samples), block):
             part = samples[start : start + block]
-            decided = (subject.name, subject.member, subject.key, attempt, splits.digest, part, run.seed)
+            shown = pictured(subject, start)
+            decided = (subject.name, subject.member, subject.key, splits.digest, part, shown, run.seed)
             member = f" {subject.member}" if subject.member else ""
             jobs.append(
                 Job(
                     work=attack_block,
-                    arguments=(subject, attempt, part, pictured(subject, start), run.seed),
-                    target=run.product("attacks", ".parquet", *decided),
+                    arguments=(subject, attempt, part, shown, run.seed),
+                    target=run.product("attacks", ".parquet", attempt, version_of(attempt.attack), *decided),
                     label=f"{subject.name}{member} {attempt.name} from {start}",
                 )
             )

@@ -61,6 +61,7 @@ def audit(
                     named,
                     [each.sha256 for each in scores],
                     seed,
+                    base.sha256,
                     run.seed,
                 ),
                 label=f"seed {seed}",

@@ -41,7 +41,7 @@ def collect(
         layout = Laboratory.layout_for(apparatus, splits)
         _, entry, record = imported(apparatus.strategy, apparatus.network, layout, splits, seeds)
         return entry, [record]
-    decided_by = (apparatus, splits.digest, [base.sha256 for base in bases])
+    decided_by = (apparatus, splits.digest, list(seeds), [base.sha256 for base in bases])
     folder = run.product("snapshots", "", *decided_by)
     records = pool.carry_out(
         "collect",

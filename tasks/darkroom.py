@@ -12,6 +12,11 @@ class DarkroomApparatus:
 
     resources: Resources = dataclasses.field(default_factory=Resources)
 
+    @property
+    def reads(self) -> tuple[Resources]:
+        """What of it any job may read, whatever its arguments."""
+        return (self.resources,)
+
     def open(self, splits: Splits) -> "Darkroom":
         return Darkroom(self, splits)
 

@@ -38,7 +38,8 @@ def evaluate(
                 Job(
                     work=evaluate_block,
                     arguments=(seed, base, block),
-                    target=run.product("scores", ".parquet", seed, base.sha256, described),
+                    # the entry of the snapshots tells which numbers a row holds
+                    target=run.product("scores", ".parquet", seed, base.sha256, snapshots.sha256, described),
                     label=f"seed {seed} block {number} ({models} models)",
                 )
             )

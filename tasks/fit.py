@@ -39,7 +39,9 @@ def fit(
         (seed, name): Job(
             work=fit_one,
             arguments=(config, name, material, seed, base, run.seed),
-            target=run.product("fits", ".safetensors", generator_key(config, name), material.key, seed, run.seed),
+            target=run.product(
+                "fits", ".safetensors", generator_key(config, name), material.key, seed, base.sha256, run.seed
+            ),
             label=f"seed {seed} {name}",
         )
         for seed, base in zip(seeds, bases, strict=True)

@@ -30,7 +30,8 @@ def fit_across(
     pool: Pool, held_out: HeldOut, networks: Sequence[Weights], snapshots: Ref, splits: Splits, run: Run
 ) -> Ref:
     """The generator's state, fitted on all rows of these networks."""
-    decided = (held_out.fitting, snapshots.sha256, [each.base.sha256 for each in networks], splits.digest, run.seed)
+    donors = [(each.seed, each.base.sha256) for each in networks]
+    decided = (held_out.fitting, snapshots.sha256, donors, splits.digest, run.seed)
     job = Job(
         work=fit_one,
         arguments=(held_out, tuple(networks), snapshots, run.seed),

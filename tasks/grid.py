@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from methods.backdoor.badnets import BadNets
-from methods.errors import BadData
 from methods.layout import Layout
 from methods.progress import OnStep
-from storage import datasets
-from storage.datasets import Data, Splits
 from storage.errors import NotCommitted
 from storage.files import Ref
 from storage.manifest import part_file, read_entry
 from storage.snapshots import commit
 from tasks.collect import collect_one
 from tasks.laboratory import Apparatus, Laboratory
+from tasks.planned_data import planned_splits
 from tasks.pool import Job, Pool
 from tasks.remembered import remembered
 from tasks.run import Run
@@ -47,7 +45,8 @@ class Unit:
         return f"{self.kind} {self.apparatus.data.source} seed {self.seed}{' poisoned' if self.poison else ''}"
 
     def network_file(self, run: Run) -> str:
-        return network_file(self.apparatus, self.digest, opening(self.apparatus), self.poison, self.seed, run)
+        own = run.bound(self.digest, self.apparatus)
+        return network_file(self.apparatus, self.digest, opening(self.apparatus), self.poison, self.seed, own)
 
 
 @stage
@@ -94,7 +93,9 @@ def unit_job(unit: Unit, base: Ref, folder: str, run: Run) -> Job:
     return Job(
         work=collect_unit,
         arguments=(unit, base, folder, run.home),
-        target=run.product("collected", ".json", Path(folder).name, unit.part, base.sha256),
+        target=run.bound(unit.digest, unit.apparatus).product(
+            "collected", ".json", Path(folder).name, unit.part, unit.apparatus.strategy, unit.poison, base.sha256
+        ),
         label=unit.label,
         beside=(part_file(folder, unit.part),),
     )
@@ -113,15 +114,4 @@ def collect_unit(_: Laboratory, unit: Unit, base: Ref, folder: str, home: str, *
 @remembered(1)
 def laboratory_of(apparatus: Apparatus, home: str, digest: str) -> Laboratory:
     """A worker is made for one data set and one strategy; these are others. The last one is kept."""
-    splits = _splits(apparatus.data, home)
-    if splits.digest != digest:
-        raise BadData(
-            problem=f"the images of {apparatus.data.source} that a worker reads are not those that were planned with",
-            remedy="give every machine the same files, under the same path",
-        )
-    return Laboratory(apparatus, splits)
-
-
-@remembered(2)
-def _splits(data: Data, home: str) -> Splits:
-    return datasets.load(data, home=Path(home))
+    return Laboratory(apparatus, planned_splits(apparatus.data, home, digest))

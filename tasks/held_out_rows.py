@@ -64,7 +64,7 @@ def rows_for(
             jobs[recipient.seed, name] = Job(
                 work=make_rows,
                 arguments=(name, source, recipient, run.seed),
-                target=run.product("held_out_rows", ".safetensors", name, held_out, hashes, run.seed),
+                target=run.product("held_out_rows", ".safetensors", name, held_out, recipient.seed, hashes, run.seed),
                 label=f"{name} for {recipient.seed}",
             )
     return dict(zip(jobs, pool.carry_out("rows_for", list(jobs.values())), strict=True))

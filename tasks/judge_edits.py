@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from methods.progress import OnStep
@@ -13,7 +12,7 @@ from methods.protection.saving import as_bytes, from_bytes
 from methods.protection.targets import TargetKind
 from storage.files import Ref
 from storage.pictures import as_png
-from storage.protection_rows import JUDGED, publish_judged, read_protected
+from storage.protection_rows import JUDGED, publish_judged
 from tasks.darkroom import Darkroom
 from tasks.editors import Tool, opened
 from tasks.pool import Job, Pool
@@ -21,6 +20,7 @@ from tasks.protect import Block, protected_pictures
 from tasks.regions import Regions, Scene, scene
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.timings import read_timing
 from tasks.transforms import SAVED, Transform, name_of, sent
 
 PICTURED = 3
@@ -50,10 +50,9 @@ def judge_edits(
                 *(
                     "judged",
                     ".parquet",
-                    block.trial.name,
-                    block.trial.goal,
-                    block.tool.name,
-                    block.tool.key,
+                    (block.trial.name, block.trial.epsilon, block.trial.goal),
+                    (block.tool.name, block.tool.key),
+                    block.samples,
                     ref.sha256,
                 ),
                 *([(other.name, other.key) for other in others], judge, transforms, regions, digest),
@@ -96,7 +95,7 @@ def judge_block(
         looked = judge.edited(editor, made.images, made.masks, protected=images, goal=goal)
         found.append((other.name, SAVED, numbers(looked)))
         on_step("judge", len(found), total)
-    common = shared(darkroom, block, read_protected(ref.path)["seconds"])
+    common = shared(darkroom, block, read_timing(ref.path)["seconds_per_image"])
     rows = [
         {**common, "editor": [editor] * len(images), "transform": [transform] * len(images), **each}
         for editor, transform, each in found
@@ -104,7 +103,7 @@ def judge_block(
     publish_judged(target, {name: [value for row in rows for value in row[name]] for name in JUDGED.names})
 
 
-def shared(darkroom: Darkroom, block: Block, seconds: np.ndarray) -> dict[str, list[Any]]:
+def shared(darkroom: Darkroom, block: Block, seconds: float) -> dict[str, list[Any]]:
     """Columns that are the same for every editor and transform."""
     n, labels = len(block.samples), darkroom.test.labels.tolist()
     return {
@@ -113,7 +112,7 @@ def shared(darkroom: Darkroom, block: Block, seconds: np.ndarray) -> dict[str, l
         "epsilon": [block.trial.epsilon] * n,
         "sample": list(block.samples),
         "photograph": [darkroom.splits.classes[labels[sample]] for sample in block.samples],
-        "seconds": seconds.tolist(),
+        "seconds": [seconds] * n,
     }
 
 

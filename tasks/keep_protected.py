@@ -12,11 +12,12 @@ from storage.lock import folder_turn
 from tasks.editors import Tool
 from tasks.given_image import Given
 from tasks.protect_image import Made, Searched
-from tasks.run import digest, package_versions, plain, source_digest
+from tasks.run import digest, package_versions, plain
+from tasks.source import source_digest
 
 
-def decided_by(given: Given, used: Tool, method: Searched, judge: Judge, seed: int) -> dict[str, Any]:
-    """All that decides what an image becomes, as plain values; code: of the sources and the packages."""
+def decided_by(given: Given, used: Tool, method: Searched, judge: Judge, seed: int, threads: int) -> dict[str, Any]:
+    """All that decides what an image becomes, as plain values; code: of sources, packages and threads."""
     return {
         "image_sha256": given.sha256,
         "region_sha256": given.region_sha256,
@@ -25,7 +26,7 @@ def decided_by(given: Given, used: Tool, method: Searched, judge: Judge, seed: i
         "judge": plain(judge),
         "seed": seed,
         "inpainter": plain(used.key),
-        "code": digest([source_digest(), package_versions()])[:20],
+        "code": digest([source_digest(), package_versions(), threads])[:20],
     }
 
 

@@ -42,6 +42,11 @@ class Apparatus:
     strategy: Strategy | Imported
     resources: Resources
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What of it any job may read, whatever its arguments; `strategy` only where rows are collected or written."""
+        return self.data, self.network, self.resources
+
     def open(self, splits: Splits) -> "Laboratory":
         return Laboratory(self, splits)
 

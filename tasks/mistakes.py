@@ -66,7 +66,7 @@ def make_mistakes(
             target=run.product(
                 "mistakes",
                 ".safetensors",
-                *(name, donor.base.sha256, rows.sha256, layout, mistakes, splits.digest, samples),
+                *(name, donor.seed, donor.base.sha256, rows.sha256, layout, mistakes, splits.digest, samples),
             ),
             label=f"{name} {donor.seed}",
         )

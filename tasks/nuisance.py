@@ -33,7 +33,7 @@ def read_nuisance(pool: Pool, subjects: Sequence[Subject], readout: Readout, spl
         Job(
             work=read_one,
             arguments=(subject, readout, run.seed),
-            target=run.product("nuisance", ".json", subject.key, readout, splits.digest, run.seed),
+            target=run.product("nuisance", ".json", subject.key, subject.member, readout, splits.digest, run.seed),
             label=f"{subject.name} seed {subject.seed}",
         )
         for subject in subjects

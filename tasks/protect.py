@@ -27,6 +27,7 @@ from tasks.pool import Job, Pool
 from tasks.regions import Regions, Scene, scene
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.timings import publish_timing, timing_file
 
 USUAL = 0.025
 """The budget that methods are named without."""
@@ -94,18 +95,19 @@ def protect(
 
     digest: of the photographs' squares.
     """
-    jobs = [
-        Job(
-            work=protect_block,
-            arguments=(block, regions, expansion, run.seed),
-            target=run.product(
-                *("protected", ".parquet", block.trial.method, block.tool.key, block.samples),
-                *(regions, expansion, digest, run.seed),
-            ),
-            label=f"{block.trial.name} on {block.tool.name} from {block.samples[0]}",
+    jobs = []
+    for block in plan:
+        decided = (block.trial.method, block.tool.key, block.samples, regions, expansion, digest, run.seed)
+        target = run.product("protected", ".parquet", *decided)
+        jobs.append(
+            Job(
+                work=protect_block,
+                arguments=(block, regions, expansion, run.seed),
+                target=target,
+                label=f"{block.trial.name} on {block.tool.name} from {block.samples[0]}",
+                beside=(timing_file(target),),
+            )
         )
-        for block in plan
-    ]
     found = pool.carry_out("protect", [*beside, *jobs])
     return found[len(beside) :], found[: len(beside)]
 
@@ -123,7 +125,7 @@ def protect_block(
     made = scene(darkroom, regions, expansion, block.samples, run_seed)
     began = time.monotonic()
     images, losses, chosen = craft(block, made, darkroom.device, on_step)
-    seconds = (time.monotonic() - began) / len(block.samples)
+    publish_timing(target, {"seconds_per_image": (time.monotonic() - began) / len(block.samples)})
     publish_protected(
         target,
         {
@@ -131,7 +133,6 @@ def protect_block(
             "picture": [as_png(picture) for picture in images.cpu()],
             "losses": losses,
             "chosen": chosen,
-            "seconds": [seconds] * len(block.samples),
         },
     )
 

@@ -16,7 +16,7 @@ class Resources:
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-    deciding: ClassVar[tuple[str, ...]] = ("threads",)
+    key_fields: ClassVar[tuple[str, ...]] = ("threads",)
 
     actors: Annotated[int, Ge(1)] | None = None
     gpu_share: Annotated[float, Ge(0)] = 0.5

@@ -12,9 +12,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-DECIDING_ROOMS = ("methods", "models", "tasks")
-DECIDING_PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pyarrow")
+from tasks.source import source_digest
+from tasks.worker import Apparatus
+
+DECIDING_PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+    "safetensors",
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +40,12 @@ class Run:
     salt: str = ""
     parent: str = ""
     """Run id of the nightly that this run belongs to, if any."""
+    reads: str = ""
+    """Digest of what every job reads, which is part of every product's key: see `bound`."""
+
+    def bound(self, data: str, apparatus: Apparatus) -> "Run":
+        """The same run for jobs on the images of this digest, with this apparatus."""
+        return dataclasses.replace(self, reads=digest([data, *apparatus.reads]))
 
     @property
     def folder(self) -> Path:
@@ -35,11 +53,16 @@ class Run:
         return runs / self.parent / self.run_id.removeprefix(f"{self.parent}-") if self.parent else runs / self.run_id
 
     def product(self, stage: str, suffix: str, *decided_by: Any) -> str:
-        """Path of a product of `stage`: the same for the same inputs, code and packages, another for any others."""
+        """Path of a product of `stage`: the same for the same inputs, code and packages, another for any others.
+
+        decided_by: what the job reads beside the images and the apparatus that the run is bound to.
+        """
+        if not self.reads:
+            raise RuntimeError("no product has a name before its images are known: call Run.bound first")
         return str(Path(self.home) / "store" / stage / (self.key(stage, *decided_by) + suffix))
 
     def key(self, *decided_by: Any) -> str:
-        return digest([self.salt, source_digest(), package_versions(), *decided_by])[:20]
+        return digest([self.salt, self.reads, source_digest(), package_versions(), *decided_by])[:20]
 
 
 def digest(value: Any) -> str:
@@ -48,26 +71,18 @@ def digest(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts with their type's name, tuples as lists."""
+    """Dataclasses as dicts with their type's name, tuples as lists.
+
+    A dataclass that names some of its fields in `key_fields` counts by these alone.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__qualname__, **fields}
+        names = getattr(value, "key_fields", [field.name for field in dataclasses.fields(value)])
+        return {"type": type(value).__qualname__, **{name: plain(getattr(value, name)) for name in names}}
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
-
-
-@functools.cache
-def source_digest() -> str:
-    """sha256 over the sources that decide results; a changed comment counts as a change."""
-    hasher = hashlib.sha256()
-    for room in DECIDING_ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            hasher.update(str(path.relative_to(ROOT)).encode())
-            hasher.update(path.read_bytes())
-    return hasher.hexdigest()
 
 
 @functools.cache

@@ -45,8 +45,9 @@ class OwnNetwork:
 class Subject:
     """One network under attack: `member` tells those of the same name apart.
 
-    base: weights of the study's network. rows, row: a matrix of generated or collected parameters, and which of its
-    rows is written over them. own: a user's network, in place of the study's; sha256 is that of its weights and source.
+    base: weights of the study's network. rows, row, layout: a matrix of generated or collected parameters, which of its
+    rows is written over them, and the digest of where. own: a user's network, in place of the study's; sha256 is that
+    of its name, weights and source.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Subject:
     base: Ref | None = None
     rows: Ref | None = None
     row: int = 0
+    layout: str = ""
     collected: bool = False
     own: OwnNetwork | None = None
     sha256: str = ""
@@ -63,13 +65,13 @@ class Subject:
     def key(self) -> tuple[object, ...]:
         """What decides its answers, wherever its files lie."""
         hashes = [ref and ref.sha256 for ref in (self.base, self.rows)]
-        return (*hashes, self.row, self.seed, self.sha256)
+        return (*hashes, self.row, self.layout, self.collected, self.seed, self.sha256)
 
 
 def own_subject(own: OwnNetwork) -> Subject:
     """Builds the network once, to know it by its weights and its source. Raises `BadSetting` where that fails."""
     network = _load(own)
-    hasher = hashlib.sha256()
+    hasher = hashlib.sha256(own.network.encode())
     for name, value in network.state_dict().items():
         hasher.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     if not own.network.startswith(TORCHVISION):

@@ -7,13 +7,14 @@ import numpy as np
 
 from methods.evaluation.distribution import difference, distribution
 from storage.datasets import Splits
-from storage.formats import read_json, read_tensors
+from storage.formats import read_tensors
 from tasks.align import ALIGNED, AS_IS, KINDS, matched_correlation
 from tasks.backdoor_defences import Defended, defences
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
+from tasks.timings import read_timing
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
 
 UNALIGNED, NONE = "unaligned", "none"
@@ -93,7 +94,7 @@ def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
 
 def _seconds(products: Transplanted) -> dict[str, float]:
     """Of one matching, the mean over the pairs; forward passes apart."""
-    told = [read_json(ref.path)["seconds"] for ref in products.matchings.values()]
+    told = [read_timing(ref.path) for ref in products.matchings.values()]
     return {name: float(np.mean([each[name] for each in told])) for name in told[0]}
 
 

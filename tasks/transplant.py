@@ -76,7 +76,8 @@ def transplant(
     for graft in grafts:
         matching = matchings[graft.pair]
         hashes = [ref.sha256 for ref in (graft.rows, graft.donor.base, graft.recipient.base, matching)]
-        decided = (hashes, graft.collected, graft.donor.seed, graft.layout, backdoor, splits.digest, samples, kinds)
+        seeds = (graft.donor.seed, graft.recipient.seed)
+        decided = (hashes, graft.collected, seeds, graft.layout, backdoor, splits.digest, samples, kinds)
         jobs.append(
             Job(
                 work=transplant_one,

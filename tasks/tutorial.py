@@ -64,11 +64,11 @@ class Scene:
 @stage
 def show(pool: Pool, tutorial: Tutorial, stand_in: Subject, run: Run) -> Ref:
     """One JSON file: a story without and one with a target."""
-    files = [sha256(path) for path in (tutorial.weights, tutorial.image) if path and Path(path).is_file()]
+    files = [path and sha256(path) if path != DOWNLOAD else path for path in (tutorial.weights, tutorial.image)]
     job = Job(
         work=show_one,
         arguments=(tutorial, stand_in),
-        target=run.product("tutorial", ".json", tutorial, files, stand_in.key),
+        target=run.product("tutorial", ".json", tutorial, files, stand_in.name, stand_in.key),
         label=tutorial.network if tutorial.weights else stand_in.name,
     )
     return pool.carry_out("tutorial", [job])[0]

@@ -27,6 +27,11 @@ class Apparatus(Protocol):
     @property
     def resources(self) -> Resources: ...
 
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What of it any job may read, whatever its arguments: part of every product's key."""
+        ...
+
     def open(self, splits: Splits, /) -> Any: ...
 
 

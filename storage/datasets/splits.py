@@ -56,8 +56,9 @@ class Splits:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of shapes and bytes of the images and labels of train, validation and test, in this order."""
-        hasher = hashlib.sha256()
+        """sha256 of everything here: name, classes, given moments, and shapes and bytes of all images and labels."""
+        told = (self.name, *self.classes), self.given_mean, self.given_std
+        hasher = hashlib.sha256(repr(told).encode())
         for split in (self.train, self.validation, self.test):
             for tensor in (split.images, split.labels):
                 hasher.update(repr(tuple(tensor.shape)).encode())

@@ -1,11 +1,13 @@
 """Attacks of other libraries, in the same table as ours: foolbox, adversarial-robustness-toolbox, torchattacks.
 
 None of them is required; each is imported when an attack of it is asked for. They are given the same images and goals,
-and are measured by the same harness. Their randomness is global, so their rows depend on the batch; ours do not.
+and are measured by the same harness. Their randomness is global: it is seeded for each batch, so
+their rows depend on the batch; ours do not.
 """
 
 import dataclasses
 import importlib
+import importlib.metadata
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +17,7 @@ from annotated_types import Gt
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from methods import randomness
 from methods.attacks.attack import Classifier, Images, per_sample
 from methods.attacks.goals import Goal, Targeted, Untargeted
 from methods.errors import BadSetting
@@ -50,7 +53,8 @@ class LibraryAttack:
         """Raises `BadSetting` where the library or the attack is missing, or refuses its settings."""
         module, run = imported(self.package), {"foolbox": _foolbox, "art": _art, "torchattacks": _torchattacks}
         try:
-            found = run[self.package](module, self, _Module(model), x, goal)
+            with randomness.all_global_draws(int(seeds[0]), self.package, self.attack, device=x.device):
+                found = run[self.package](module, self, _Module(model), x, goal)
         except (AttributeError, TypeError, ValueError) as error:
             raise BadSetting(
                 problem=f"{self.attack} of {DISTRIBUTIONS[self.package]} cannot run: {error}",
@@ -61,6 +65,16 @@ class LibraryAttack:
             reached = goal.reached(model(found))
         on_step(self.name, 1, 1)
         return torch.where(per_sample(reached), found, x)
+
+
+def version_of(attack: object) -> str | None:
+    """Of the library that an attack is made by; None for one of ours."""
+    if not isinstance(attack, LibraryAttack):
+        return None
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS[attack.package])
+    except importlib.metadata.PackageNotFoundError:  # it is importable from somewhere else
+        return str(getattr(imported(attack.package), "__version__", None))
 
 
 def imported(package: Package) -> ModuleType:

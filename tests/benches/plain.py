@@ -30,7 +30,9 @@ class Unseen:
 
 def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
     splits = datasets.load(study.data, home=home)
-    run = Run(home=str(home), run_id="plain", preset=study.preset, seed=study.seed)
+    run = Run(home=str(home), run_id="plain", preset=study.preset, seed=study.seed).bound(
+        splits.digest, study.apparatus
+    )
     pool = InlinePool(study.apparatus, splits, Unseen())
     return Workplace(run=run, study=study, splits=splits, pool=pool, display=Unseen(), started=datetime.now(UTC))
 

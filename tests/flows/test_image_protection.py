@@ -55,7 +55,9 @@ def photographs(seed: int = 0) -> Splits:
 
 def run(chosen, home):
     splits = photographs()
-    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
+        splits.digest, chosen.apparatus
+    )
     return protect_and_edit(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
 
 

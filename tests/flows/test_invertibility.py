@@ -36,7 +36,8 @@ def study(*changes, **fields):
 
 
 def order_of(chosen, home):
-    return Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    return run.bound(datasets.load(chosen.data, home=home).digest, chosen.apparatus)
 
 
 def run(chosen, home):

@@ -231,7 +231,8 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     study = KINDS["transplant"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
     apparatus = shortened(study.base).apparatus
-    pool, run = InlinePool(apparatus, splits, Unseen()), Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    pool = InlinePool(apparatus, splits, Unseen())
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, apparatus)
     check(study, splits)
     training = dataclasses.replace(study.recipient, epochs=1, batch_size=8, learning_rate=1e-3)
     (base,) = train(pool, apparatus, splits, [0], run)
@@ -257,7 +258,7 @@ def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None
     brief = dataclasses.replace(study.held_out.diffusion, steps=2, batch_size=2, times=3)
     few = {"training_seeds": (0, 1), "held_out_seeds": (2,), "samples": 2, "diffusion": brief}
     held_out = dataclasses.replace(study.held_out, **few, sampling=Sampling(steps=2))
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, base.apparatus)
     told, _ = generate_for_unseen(
         held_out, base, study.alignment, InlinePool(base.apparatus, splits, Unseen()), splits, run
     )
@@ -285,7 +286,8 @@ def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Pa
         images=2,
         shift_epochs=1,
     )
-    splits, run = synthetic(study.data.source), Run(home=str(tmp_path), run_id="r", preset=preset, seed=0)
+    splits = synthetic(study.data.source)
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, brief.apparatus)
     summary, _ = train_and_invert(brief, InlinePool(brief.apparatus, splits, Unseen()), splits, run)
     for told in summary["losses"].values():
         assert told["inverse_error"]["float64"] < 1e-6

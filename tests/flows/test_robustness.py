@@ -49,6 +49,7 @@ def study(**fields):
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    order = order.bound(splits.digest, chosen.apparatus)
     return attack_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
 
 

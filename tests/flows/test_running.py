@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 31, 2, 0, 7, tzinfo=UTC)
 def opened(home: Path, study=smoke(), **order: object):
     run = open_run(study, Order(home=str(home), **order), NOW)
     publish_json(run.folder / "config.json", as_json(study))
-    return run
+    return run.bound("images", study.apparatus)
 
 
 def test_an_interrupted_run_is_gone_on_with_until_it_has_a_summary(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def study(**fields) -> Strategies:
 
 def run(chosen: Strategies, home: Path):
     splits = datasets.load(chosen.data, home=home)
-    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
+        splits.digest, chosen.apparatus
+    )
     return compare_strategies(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
 
 

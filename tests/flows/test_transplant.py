@@ -44,7 +44,9 @@ def study(**fields):
 
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
-    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
+    order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
+        splits.digest, chosen.apparatus
+    )
     return transplant_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
 
 

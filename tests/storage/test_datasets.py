@@ -56,7 +56,7 @@ def test_same_settings_same_splits_and_the_seed_never_moves_the_test_images(tmp_
 
 
 def test_the_digits_are_cut_alike_everywhere_and_always(tmp_path):
-    digest = "0a2fb10eccd2070adfd2f472f26292ece72d58b115ddf3d40bb3f2a3bc929105"
+    digest = "5c13d3c9f651bfa805c2ad83742378f7c32dd23eaa8312a97905ad44aabf7fd7"
     assert load(Data(), home=tmp_path).digest == digest, "figures measured earlier no longer compare"
 
 
@@ -158,7 +158,8 @@ def test_normalisation_may_be_given_and_changes_no_image(tmp_path):
     measured = load(Data(train_limit=20), home=tmp_path)
     given = load(Data(train_limit=20, mean=(0.5,), std=(0.25,)), home=tmp_path)
     assert (given.mean, given.std) == ((0.5,), (0.25,))
-    assert given.digest == measured.digest
+    assert torch.equal(given.train.images, measured.train.images)
+    assert given.digest != measured.digest  # networks read it
     assert measured.mean != given.mean
     with pytest.raises(BadSetting, match=r"data\.std has 3 numbers.* 1 channels"):
         load(Data(train_limit=20, std=(0.25,) * 3), home=tmp_path)

@@ -30,7 +30,7 @@ STRATEGY = Restarts(keep=("linear.*",), first=SLOW, warm=SLOW, then=SLOW, restar
 
 def test_rows_of_every_restart_are_a_run_of_their_own(apparatus, splits, watcher, tmp_path: Path) -> None:
     given = apparatus(strategy=STRATEGY)
-    run = Run(home=str(tmp_path), run_id="run", preset="custom", seed=0)
+    run = Run(home=str(tmp_path), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
     assert len(opening(given)) == 1
     bases = train(pool, given, splits, [0], run)
@@ -74,7 +74,7 @@ def short(kind: type) -> Strategy:
 
 
 def collected(given: Apparatus, splits, watcher, home: Path) -> tuple[SnapshotSet, list[Ref]]:
-    run = Run(home=str(home), run_id="run", preset="custom", seed=0)
+    run = Run(home=str(home), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
     bases = train(pool, given, splits, [0], run)
     return SnapshotSet.open(collect(pool, given, splits, [0], bases, run)[0]), bases

@@ -72,7 +72,7 @@ def test_scores_are_those_of_one_model_at_a_time(apparatus, splits, watcher, tmp
             generated[seed, name] = publish_tensors(path, {"rows": rows[name, seed]}, {})
     states = {seed: laboratory.network(seed).state_dict() for seed in (4, 5)}
     bases = [publish_tensors(tmp_path / f"base-{seed}.safetensors", state, {}) for seed, state in states.items()]
-    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, apparatus())
     pool = InlinePool(apparatus(), splits, watcher)
     refs = evaluate(pool, snapshots, generated, (4, 5), bases, run)
     assert len(refs) == 4

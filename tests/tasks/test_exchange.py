@@ -62,7 +62,7 @@ class Collected:
 
 @pytest.fixture
 def collected(study: Apparatus, splits, watcher, tmp_path: Path) -> Collected:
-    run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0)
+    run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0).bound(splits.digest, study)
     pool = InlinePool(study, splits, watcher)
     bases = train(pool, study, splits, [0], run)
     snapshots, _ = collect(pool, study, splits, [0], bases, run)
@@ -214,7 +214,7 @@ def test_the_code_of_others_loads_a_data_pt_and_computes_the_same(collected: Col
 
 def test_running_statistics_travel_in_a_folder_alone(study, splits, watcher, tmp_path: Path) -> None:
     given = dataclasses.replace(study, strategy=dataclasses.replace(study.strategy, buffers="snapshot"))
-    run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0)
+    run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
     bases = train(pool, given, splits, [0], run)
     snapshots, _ = collect(pool, given, splits, [0], bases, run)

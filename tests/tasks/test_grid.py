@@ -49,7 +49,7 @@ def collected(watcher, tmp_path: Path):
 
     def run(name: str, chosen: list[Unit] | None = None) -> SnapshotSet:
         home = tmp_path / name
-        order = Run(home=str(home), run_id="collect", preset="custom", seed=0)
+        order = Run(home=str(home), run_id="collect", preset="custom", seed=0, reads="several")
         wanted = chosen or units(home)
         first = laboratory_of(wanted[0].apparatus, str(home), wanted[0].digest)
         pool = InlinePool(wanted[0].apparatus, first.splits, watcher)

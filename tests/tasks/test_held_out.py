@@ -40,7 +40,7 @@ HELD_OUT = HeldOut(
 def place(apparatus, splits, watcher, tmp_path):
     """Pool, laboratory, run."""
     chosen = apparatus(network=CifarResNet(width=2), strategy=STRATEGY)
-    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, chosen)
     return InlinePool(chosen, splits, watcher), Laboratory(chosen, splits), run
 
 

@@ -62,7 +62,7 @@ def test_fine_tuned_rows_begin_at_the_networks_own_and_differ_by_seed(laboratory
     state = laboratory.network(3).state_dict()
     network = Weights(seed=3, base=publish_tensors(tmp_path / "base.safetensors", state, {}))
     pool = InlinePool(laboratory.apparatus, splits, watcher)
-    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, laboratory.apparatus)
 
     def rows(rate):
         tuning = FineTuning(training=Training(epochs=2, batch_size=4, learning_rate=rate), models=2, views=1)

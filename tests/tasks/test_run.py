@@ -4,18 +4,24 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flows.presets.parameter_diffusion import digits, smoke
+from models import CifarResNet
+from storage.datasets import Split, Splits
 from tasks import run as naming
-from tasks.run import ROOT, Run, digest, plain
+from tasks.laboratory import Apparatus
+from tasks.resources import Resources
+from tasks.run import Run, digest, plain
+from tasks.source import ROOT
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run(home=str(tmp_path), run_id="r", preset="smoke", seed=3)
+    return Run(home=str(tmp_path), run_id="r", preset="smoke", seed=3, reads="squares")
 
 
 def test_only_what_decides_a_product_is_in_its_name(run: Run) -> None:
@@ -40,30 +46,40 @@ def test_stage_sources_versions_and_salt_are_in_the_key(run: Run, monkeypatch: p
     assert len(keys) == 5
 
 
-def test_sources_are_those_that_decide_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for file in ("methods/a.py", "models/deep/b.py", "tasks/c.py", "flows/d.py", "tasks/page.css"):
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_text("1")
-    monkeypatch.setattr(naming, "ROOT", tmp_path)
-    found = [naming.source_digest.__wrapped__()]
-    for file, decides in [
-        ("methods/a.py", True),
-        ("models/deep/b.py", True),
-        ("tasks/c.py", True),
-        ("flows/d.py", False),
-        ("tasks/page.css", False),
-    ]:
-        (tmp_path / file).write_text("2")
-        found.append(naming.source_digest.__wrapped__())
-        assert (found[-1] != found[-2]) is decides, file
-    (tmp_path / "tasks" / "c.py").rename(tmp_path / "tasks" / "e.py")
-    assert naming.source_digest.__wrapped__() != found[-1]
+def test_what_every_job_reads_is_in_the_key(run: Run, apparatus: Callable[..., Apparatus], splits: Splits) -> None:
+    given = apparatus()
+    bound = run.bound(splits.digest, given)
+    keys = {run.key("a", 1), bound.key("a", 1)}
+    changes = [
+        {"data": dataclasses.replace(given.data, flip=not given.data.flip)},
+        {"network": CifarResNet(width=3)},
+        {"resources": Resources(threads=2)},
+    ]
+    for fields in changes:
+        keys.add(run.bound(splits.digest, apparatus(**fields)).key("a", 1))
+    flipped = Split(images=255 - splits.test.images, labels=splits.test.labels)
+    permuted = Split(images=splits.test.images, labels=splits.test.labels.flip(0))
+    for part in ("train", "validation"):
+        keys.add(run.bound(dataclasses.replace(splits, **{part: splits.test}).digest, given).key("a", 1))
+    others = ({"test": flipped}, {"test": permuted}, {"classes": ("a", "c", "b")}, {"name": "other"})
+    for fields in (*others, {"given_mean": (0.5,)}, {"given_std": (0.5,)}):
+        keys.add(run.bound(dataclasses.replace(splits, **fields).digest, given).key("a", 1))
+    assert len(keys) == 2 + len(changes) + 2 + len(others) + 2
+    same = apparatus(resources=Resources(actors=1, gpu_share=1.0, cache_gib=9.0, job_hours=1.0, device="cpu"))
+    assert run.bound(splits.digest, same).key("a", 1) == bound.key("a", 1)
+    assert run.bound(splits.digest, same).key("a", same) == bound.key("a", given)
+
+
+def test_no_product_has_a_name_before_its_images_are_known(run: Run) -> None:
+    with pytest.raises(RuntimeError, match=r"Run\.bound"):
+        dataclasses.replace(run, reads="").product("base", ".safetensors", 1)
 
 
 def test_equal_in_another_process(run: Run) -> None:
     script = (
         "from flows.presets.parameter_diffusion import smoke; from tasks.run import Run, digest\n"
-        "print(digest(smoke()), Run(home='/', run_id='x', preset='y', seed=0).key('base', smoke(), (1, 2.5, None)))"
+        "run = Run(home='/', run_id='x', preset='y', seed=0, reads='squares')\n"
+        "print(digest(smoke()), run.key('base', smoke(), (1, 2.5, None)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "12345"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)

@@ -1,5 +1,6 @@
 """Rows in other networks: as by hand, and without loss where the recipient is the donor in another order."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -28,7 +29,7 @@ BACKDOOR = BadNets(trigger=Patch(size=2), target=1)
 def place(apparatus, splits, watcher, tmp_path):
     """Pool, laboratory, run."""
     chosen = apparatus(network=CifarResNet(width=2), strategy=STRATEGY)
-    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, chosen)
     return InlinePool(chosen, splits, watcher), Laboratory(chosen, splits), run
 
 
@@ -152,7 +153,7 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     assert bad.path != clean.path
     by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
     pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
-    changed = Run(home=run.home, run_id="r", preset="p", seed=0, salt="poisoned by hand")
+    changed = dataclasses.replace(run, salt="poisoned by hand")
     same = train(pool, apparatus, splits, [7], changed)[0]
     first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
