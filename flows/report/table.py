@@ -12,6 +12,7 @@ from flows.report import invertibility_rows as inverted
 from flows.report.comparison import HEADS, comparison
 from flows.report.transplant_rows import HEADS as MOVED
 from flows.report.transplant_rows import rows as moved
+from tasks.attack_verdict import ranked, standing
 from tasks.subjects import SIBLINGS
 from tasks.words import duration, percent, signed
 
@@ -79,16 +80,15 @@ def _attacked(models: Mapping[str, Any]) -> Table:
     table = Table(
         *ATTACKED, box=box.SIMPLE_HEAD, pad_edge=False, caption="accuracy in %, worst case within the budgets"
     )
-    for name, model in models.items():
+    for name in ranked(models):
         if name not in SIBLINGS:
-            table.add_row(*map(Text, _model(name, model)))
+            table.add_row(*map(Text, _model(name, models[name])))
     return table
 
 
 def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     norms = (percent(model["worst_case"][norm]) for norm in ("linf", "l2", "l1", "l0"))
-    gradients = {True: "masked", False: "honest", None: ""}[(model["masking"] or {}).get("masked")]
-    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
+    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, standing(model))
 
 
 def _moved(summary: Mapping[str, Any]) -> Table:
@@ -147,9 +147,9 @@ def markdown(summary: Mapping[str, Any]) -> str:
     if "cells" in summary:
         lines += ["", _line(*CELLS), _line(*["---"] * len(CELLS))]
         lines += [_line(*map(_plain, _cell(cell))) for cell in summary["cells"]]
-    if "models" in summary:
+    if models := summary.get("models"):
         lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
-        lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
+        lines += [_line(*map(_plain, _model(name, models[name]))) for name in ranked(models) if name not in SIBLINGS]
     if "transplants" in summary:
         lines += ["", _line(*MOVED), _line(*["---"] * len(MOVED))]
         lines += [_line(*map(_plain, row)) for row in moved(summary)]
