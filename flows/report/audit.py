@@ -10,6 +10,7 @@ from flows.report.chapter import Plot
 from tasks.words import GENERATORS, interval, percent, signed
 
 MEANINGS = {
+    "undetermined": "numbers of the audit are not finite",
     "replicas": "near copies of stored rows",
     "collapsed": "far less spread than the rows have",
     "noise": "too much spread, or no better than noise as novel",
