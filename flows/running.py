@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.caution import caution
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
 from flows.progress import Display, console, displayed
@@ -74,6 +75,7 @@ def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, flo
     return {
         "study": study.study,
         "preset": study.preset,
+        "caution": caution(study.preset),
         "run_id": run.run_id,
         "seed": study.seed,
         "started": started.isoformat(timespec="seconds"),

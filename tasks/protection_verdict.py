@@ -33,7 +33,8 @@ def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
         if first["control_ssim_edit"] <= broken:
             return (
                 f"From ε = {number(told['broken_at'])} on the fills of {name} are spoilt "
-                f"(SSIM {first['ssim_edit']:.3f}), but random noise of the same size spoils them too ({first['control_ssim_edit']:.3f})."
+                f"(SSIM {first['ssim_edit']:.3f}), but random noise of the same size spoils them too "
+                f"({first['control_ssim_edit']:.3f})."
             )
         return (
             f"{name} is vulnerable from ε = {number(told['broken_at'])} on: there its fills are alike by SSIM "

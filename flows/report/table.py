@@ -21,7 +21,12 @@ _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median
 
 
 def render(summary: Mapping[str, Any]) -> RenderableType:
-    """Verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
+    """Caution, verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
+    shown = _render(summary)
+    return Group(Text(summary["caution"], "bold yellow"), shown) if summary.get("caution") else shown
+
+
+def _render(summary: Mapping[str, Any]) -> RenderableType:
     if summary["study"] == "nightly":
         return _studies(summary)
     failed = summary["state"] == "failed"
@@ -144,6 +149,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
     lines = [f"**Failed.** {_plain(summary['error'] or '')}" if failed else f"**{_plain(summary['verdict'])}**"]
+    if summary.get("caution"):
+        lines = [f"> {_plain(summary['caution'])}", "", *lines]
     if "cells" in summary:
         lines += ["", _line(*CELLS), _line(*["---"] * len(CELLS))]
         lines += [_line(*map(_plain, _cell(cell))) for cell in summary["cells"]]
