@@ -26,6 +26,7 @@ from tasks.laboratory import Laboratory
 from tasks.planned_data import planned_splits
 from tasks.pool import InlinePool, Job, Pool
 from tasks.run import Run
+from tasks.summarise import data_facts
 from tasks.train import train
 
 BASELINES = ("mean", "average_of_16", "gaussian")
@@ -139,4 +140,5 @@ def compare_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> tup
     """The study's part of `summary.json`, and `details.json`."""
     files = run_cells(study, pool, splits, run)
     references = {f"cell {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
-    return summarise_cells([read_json(ref.path) for ref in files]), {"references": references}
+    cells = [read_json(ref.path) for ref in files]
+    return summarise_cells(cells, data_facts(splits)), {"references": references}

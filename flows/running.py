@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.announcing import announce
+from flows.caution import caution
 from flows.failures import discard, record
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
@@ -78,6 +79,7 @@ def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, flo
     return {
         "study": study.study,
         "preset": study.preset,
+        "caution": caution(study.preset),
         "run_id": run.run_id,
         "seed": study.seed,
         "started": started.isoformat(timespec="seconds"),

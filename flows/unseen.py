@@ -15,6 +15,7 @@ from tasks.held_out_rows import rows_for
 from tasks.laboratory import Laboratory
 from tasks.pool import Pool
 from tasks.run import Run
+from tasks.summarise import data_facts
 from tasks.summarise_held_out import summarise_held_out
 from tasks.train import train
 
@@ -44,4 +45,4 @@ def generate_for_unseen(
     matchings = align(pool, pairs, layout, alignment, splits, run)
     rows = rows_for(pool, held_out, fitted, donors, snapshots, recipients, matchings, run)
     scores = evaluate(pool, own, rows, held_out.held_out_seeds, [each.base for each in recipients], run)
-    return summarise_held_out(held_out, rows, scores, own, list(matchings.values()), run.seed)
+    return summarise_held_out(held_out, rows, scores, own, list(matchings.values()), run.seed, data_facts(splits))

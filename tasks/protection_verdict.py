@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.significance import finite
 from tasks.words import number, percent
 
 LEARNT = 0.5
@@ -25,8 +26,16 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
     line = told["curve"]
+    if not line or not all(finite(point["ssim_edit"], point["control_ssim_edit"]) for point in line):
+        return f"Nothing can be concluded about {name}: there is no curve, or it has values that are not numbers."
     if told["broken_at"] is not None:
         first = next(point for point in line if point["epsilon"] == told["broken_at"])
+        if first["control_ssim_edit"] <= broken:
+            return (
+                f"From ε = {number(told['broken_at'])} on the fills of {name} are spoilt "
+                f"(SSIM {first['ssim_edit']:.3f}), but random noise of the same size spoils them too "
+                f"({first['control_ssim_edit']:.3f})."
+            )
         return (
             f"{name} is vulnerable from ε = {number(told['broken_at'])} on: there its fills are alike by SSIM "
             f"{first['ssim_edit']:.3f}, under random noise {first['control_ssim_edit']:.3f}."
@@ -40,9 +49,16 @@ def resistance(name: str, told: Mapping[str, Any], broken: float) -> str:
 
 
 def trained_on(told: Mapping[str, float]) -> str:
-    learnt = "" if told["triggered"] > LEARNT else "not "
+    if not finite(*(told[key] for key in ("triggered", "falsely_triggered", "ssim_edit", "ssim_kept"))):
+        return "Whether the training-time backdoor was learnt cannot be said: its measurements are not numbers."
+    if told["triggered"] <= LEARNT:
+        learnt = "was not learnt"
+    elif told["falsely_triggered"] > LEARNT:
+        learnt = "was not learnt, the fills are spoilt without the trigger too"
+    else:
+        learnt = "was learnt"
     return (
-        f"The training-time backdoor was {learnt}learnt: with the trigger {percent(told['triggered'])} % of the fills "
+        f"The training-time backdoor {learnt}: with the trigger {percent(told['triggered'])} % of the fills "
         f"come near to the target and are alike by SSIM {told['ssim_edit']:.3f} to those without it; without it "
         f"{percent(told['falsely_triggered'])} % do, and are alike by SSIM {told['ssim_kept']:.3f} to those of the "
         "network before."
@@ -54,6 +70,11 @@ def quality(name: str, fills: Mapping[str, float]) -> str:
         fills[f"{prefix}masked_{key}"] for prefix in ("", "telea_") for key in ("l1", "ssim")
     )
     numbers = f"L1 {own_l1:.3f} against {telea_l1:.3f}, SSIM {own_ssim:.3f} against {telea_ssim:.3f}"
+    if not finite(own_l1, own_ssim, telea_l1, telea_ssim):
+        return "How well it fills holes is not known: the measurements are not numbers."
     if own_l1 <= telea_l1 and own_ssim >= telea_ssim:
         return f"It fills holes at least as well as Telea's method ({numbers})."
+    if own_l1 <= telea_l1 or own_ssim >= telea_ssim:
+        better, worse = ("L1", "SSIM") if own_l1 <= telea_l1 else ("SSIM", "L1")
+        return f"It fills holes at least as well as Telea's method by {better}, worse by {worse} ({numbers})."
     return f"It fills holes worse than Telea's method ({numbers}), so that this says little of an editor in use."

@@ -11,6 +11,7 @@ from jaxtyping import Bool
 
 from methods.evaluation.distribution import distribution
 from storage.datasets import Splits
+from tasks.significance import above_chance
 
 Table = Mapping[str, np.ndarray]
 
@@ -37,7 +38,10 @@ ROUNDING = {"linf": 1e-6, "l2": 1e-5, "l1": 1e-3, "l0": 0}
 
 
 def attacked_models(table: Table, budgets: Budgets) -> dict[str, dict[str, Any]]:
-    """Per model `{clean_accuracy, worst_case_accuracy, worst_case{NORM}, members, attacks{ATTACK: …}}`."""
+    """Per model `{clean_accuracy, images, chance, trained, worst_case_accuracy, worst_case{NORM}, members, attacks}`.
+
+    chance: accuracy of naming the most frequent class of the `images`; trained: whether the network is above it.
+    """
     return {name: _model(_part(table, table["model"] == name), budgets) for name in _names(table["model"])}
 
 
@@ -47,8 +51,14 @@ def _model(table: Table, budgets: Budgets) -> dict[str, Any]:
     everything = survivors(table, np.logical_or.reduce(list(inside.values())))
     first = _part(table, table["attack"] == table["attack"][0])
     members = len(set(table["member"].tolist()))
+    clean = float((first["clean_prediction"] == first["label"]).mean())
+    images = len(set(first["sample"].tolist()))
+    chance = float(np.unique(first["label"], return_counts=True)[1].max() / len(first["label"]))
     return {
-        "clean_accuracy": float((first["clean_prediction"] == first["label"]).mean()),
+        "clean_accuracy": clean,
+        "images": images,
+        "chance": chance,
+        "trained": above_chance(clean, images, chance),
         "worst_case_accuracy": float(everything.mean()),
         "worst_case": {norm: float(alive.mean()) for norm, alive in worst.items()},
         "members": members,

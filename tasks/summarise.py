@@ -20,6 +20,7 @@ from tasks.evaluate import ORIGINAL
 from tasks.fit import Fits
 from tasks.rows import matrix_of
 from tasks.sample import Samples
+from tasks.significance import FEW, majority, untrained
 from tasks.stage import stage
 from tasks.unfit import Unfit, entry, headline, listed
 
@@ -121,6 +122,7 @@ def data_facts(splits: Splits) -> dict[str, Any]:
         "validation": len(splits.validation),
         "test": len(splits.test),
         "classes": len(splits.classes),
+        "majority": majority(splits.test.labels),
         "shape": list(splits.shape),
     }
 
@@ -154,6 +156,8 @@ def selection(scores: Scores) -> dict[str, dict[str, Any]]:
 def verdict(summary: Mapping[str, Any], generator: str) -> str:
     """One sentence: how the generated models compare with their originals, and with averaging."""
     gap, made = summary["differences"][generator], summary["generated"][generator]
+    if nothing := incomparable(summary["original"], made, summary.get("data")):
+        return nothing
     points, (low, high) = 100 * gap["difference"], (100 * bound for bound in gap["ci95"])
     if low > ROUNDING:
         compared = "are better than their originals"
@@ -170,10 +174,20 @@ def verdict(summary: Mapping[str, Any], generator: str) -> str:
         beside = "averaging the snapshots does worse"
     else:
         beside = "averaging the snapshots does about as well"
+    beside += " on the one network there is" if len(seeds) == 1 else ""
     beside += f" ({_percent(summary['generated']['mean']['mean'])} against {_percent(made['mean'])})"
     interval = f"95 % interval {_signed(low)} to {_signed(high)}, n = {made['n']} against {summary['original']['n']}"
     found = summary["audit"][generator]["verdict"]
     return f"Generated models {compared}: {_signed(points)} points on average ({interval}); {beside}. Audit: {found}."
+
+
+def incomparable(original: Mapping[str, Any], made: Mapping[str, Any], data: Mapping[str, Any] | None) -> str:
+    """Why originals and generated models are not compared; empty where they can be."""
+    if data and (nothing := untrained({"the average original": original["mean"]}, data)):
+        return nothing
+    if min(original["n"], made["n"]) < FEW:
+        return f"Nothing can be concluded: {made['n']} generated models and {original['n']} originals are too few."
+    return ""
 
 
 def _side(value: float, interval: Sequence[float]) -> int:

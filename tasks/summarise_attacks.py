@@ -8,6 +8,7 @@ from storage.attack_rows import read_attack_rows
 from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import read_json
+from tasks.attack_verdict import verdict
 from tasks.attempts import Attempt
 from tasks.robust import Budgets, attacked_models, distances, pictures
 from tasks.summarise import data_facts
@@ -51,36 +52,3 @@ def _without_pictures(told: Mapping[str, Any]) -> dict[str, Any]:
         for name, story in told["stories"].items()
     }
     return {**told, "stories": stories}
-
-
-def verdict(models: Mapping[str, Mapping[str, Any]]) -> str:
-    """Who holds out best, who only hides, and whether generated models are as robust as collected ones."""
-    diagnosed = {name: model for name, model in models.items() if model["masking"]}
-    ranked = sorted(diagnosed or models, key=lambda name: -models[name]["worst_case_accuracy"])
-    best = ranked[0]
-    text = f"Under all attacks within the budgets {best} keeps {_percent(models[best]['worst_case_accuracy'])}"
-    if len(ranked) > 1:
-        text += " of the images, " + ", ".join(
-            f"{name} {_percent(models[name]['worst_case_accuracy'])}" for name in ranked[1:]
-        )
-    masked = [
-        name + (f" (broken by {told['masking']['broken_by']})" if told["masking"]["broken_by"] else "")
-        for name, told in diagnosed.items()
-        if told["masking"]["masked"]
-    ]
-    if masked:
-        text += f"; {' and '.join(masked)} only {'hides its' if len(masked) == 1 else 'hide their'} gradients"
-    if "generated" in models and "collected" in models:
-        left = {
-            name: [each["robust_accuracy"] for each in models[name]["attacks"].values()]
-            for name in ("generated", "collected")
-        }
-        gap = sum(left["generated"]) / len(left["generated"]) - sum(left["collected"]) / len(left["collected"])
-        text += (
-            f"; generated models keep {abs(100 * gap):.1f} points {'more' if gap >= 0 else 'less'} than collected ones"
-        )
-    return text + "."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

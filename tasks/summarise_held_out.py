@@ -15,6 +15,7 @@ from tasks.held_out import HeldOut
 from tasks.held_out_rows import GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL
 from tasks.rows import matrix_of
 from tasks.sample import Samples
+from tasks.significance import untrained
 from tasks.stage import stage
 
 OWN = "own_snapshots"
@@ -25,7 +26,13 @@ MARGIN = 0.03
 
 @stage
 def summarise_held_out(
-    held_out: HeldOut, rows: Samples, scores: Sequence[Ref], snapshots: Ref, matchings: Sequence[Ref], seed: int
+    held_out: HeldOut,
+    rows: Samples,
+    scores: Sequence[Ref],
+    snapshots: Ref,
+    matchings: Sequence[Ref],
+    seed: int,
+    data: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Test accuracies by what was written into the networks, and what else is known, as per network.
 
@@ -49,7 +56,7 @@ def summarise_held_out(
         "matched_correlation": float(np.mean([each for each in likeness if each is not None])),
         "training_seeds": list(held_out.training_seeds),
         "held_out_seeds": list(held_out.held_out_seeds),
-        "verdict": verdict(overall, per_seed),
+        "verdict": verdict(overall, per_seed, data),
     }
     return overall, facts
 
@@ -69,10 +76,15 @@ def spread_ratio(generated: Ref, snapshots: Ref, seed: int) -> float:
     return float(read_tensors(generated.path)[0]["rows"].numpy().std(0).mean() / own.std(0).mean())
 
 
-def verdict(overall: Mapping[str, Any], per_seed: Mapping[str, Mapping[str, Any]]) -> str:
+def verdict(
+    overall: Mapping[str, Any], per_seed: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any] | None = None
+) -> str:
+    """Means by what was written into the networks; data: for telling trained networks from those at chance level."""
     made, real, mean, own, readout = (
         _percent(overall[name]["mean"]) for name in (GENERATOR, REAL, MEAN_OF_ALIGNED, OWN, READOUT)
     )
+    if data and (nothing := untrained({"the networks' own rows": overall[OWN]["mean"]}, data)):
+        return nothing
     near = sum(each[GENERATOR]["mean"] >= each[REAL]["mean"] - MARGIN for each in per_seed.values())
     return (
         f"Rows generated for networks never seen reach {made} on average, aligned rows of other networks {real}, their "

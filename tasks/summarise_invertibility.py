@@ -15,6 +15,7 @@ from storage.formats import read_json
 from storage.metamer_rows import read_metamer_rows
 from tasks.invertible import CE, CONTROL, ICE, Mark
 from tasks.robust import Budgets, attacked_models
+from tasks.significance import change, untrained
 from tasks.stage import stage
 from tasks.subjects import Subject
 from tasks.summarise import data_facts, told_by
@@ -70,7 +71,7 @@ def summarise_invertibility(
         losses[name] = {**averaged(each), **kept, "per_seed": each, "spread": _spread(each)}
         losses[name]["metamers"]["n"] = int((table["model"] == name).sum())
     summary = {
-        "verdict": verdict(losses),
+        "verdict": verdict(losses, data_facts(splits)),
         "losses": losses,
         "seeds": sorted({subject.seed for subject in products.subjects}),
         "budgets": dataclasses.asdict(budgets),
@@ -144,12 +145,16 @@ def _spread(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def verdict(losses: Mapping[str, Mapping[str, Any]]) -> str:
+NAMES = {CE: "cross-entropy", CONTROL: "likelihood alone", ICE: "independence cross-entropy"}
+
+
+def verdict(losses: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any]) -> str:
     """What the nuisance tells, what it costs to hide it, and what becomes of metamers and shifts."""
     ce, control, ice = (losses[name] for name in LOSSES)
+    if nothing := untrained({NAMES[name]: 1 - losses[name]["test_error"] for name in (CE, ICE)}, data):
+        return nothing
     text = (
-        f"Independence cross-entropy raises the nuisance error from {_percent(ce['nuisance_error'])} to "
-        f"{_percent(ice['nuisance_error'])}, at a test error of {_percent(ice['test_error'])} against "
+        f"{_effect(ce, ice, data['test'])}, at a test error of {_percent(ice['test_error'])} against "
         f"{_percent(ce['test_error'])} (likelihood alone: {_percent(control['nuisance_error'])} and "
         f"{_percent(control['test_error'])}); its metamers fool it in "
         f"{_percent(ice['metamers']['vulnerable_share'])}, those of cross-entropy in "
@@ -160,6 +165,24 @@ def verdict(losses: Mapping[str, Mapping[str, Any]]) -> str:
         for kind, told in ce["shift"].items()
     ]
     return f"{text}. Error where a mark of the class lies: {', '.join(shifts)}."
+
+
+def _effect(ce: Mapping[str, Any], ice: Mapping[str, Any], images: int) -> str:
+    """What independence cross-entropy does to the nuisance error, in the direction that the numbers have."""
+    before, after = ce["nuisance_error"], ice["nuisance_error"]
+    pairs = list(zip(*([one["nuisance_error"] for one in each.get("per_seed", ())] for each in (ce, ice)), strict=True))
+    seeds = " (one seed)" if len(pairs) == 1 else ""
+    ends = f"from {_percent(before)} to {_percent(after)}"
+    match change(before, after, images, pairs):
+        case "higher":
+            return f"Independence cross-entropy raises the nuisance error {ends}{seeds}"
+        case "lower":
+            return f"Independence cross-entropy lowers the nuisance error {ends}{seeds}"
+        case "equal":
+            within = f"{ends} is within the sampling error{seeds}"
+            return f"Independence cross-entropy does not change the nuisance error: {within}"
+        case _:
+            return "The nuisance errors are not numbers"
 
 
 def _percent(share: float) -> str:

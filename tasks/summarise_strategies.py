@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.datasets import Splits
 from storage.files import Ref
+from tasks.significance import above_chance, best, chance_of, listed, share, untrained
 from tasks.stage import stage
 from tasks.summarise import data_facts
 
@@ -27,29 +28,42 @@ def summarise_strategies(
     summary = {
         "strategies": done,
         "failed_strategies": failed,
-        "verdict": verdict(done, failed),
+        "verdict": verdict(done, failed, data_facts(splits)),
         "data": data_facts(splits),
     }
     return summary, {"references": references}
 
 
-def verdict(done: Mapping[str, Mapping[str, Any]], failed: Mapping[str, Any]) -> str:
+def verdict(done: Mapping[str, Mapping[str, Any]], failed: Mapping[str, Any], data: Mapping[str, Any]) -> str:
     """Which strategy collects the most different rows, and whose generated parameters serve elsewhere."""
     if not done:
         return f"All {len(failed)} strategies stopped."
-
-    def most(key: str) -> tuple[str, float]:
-        values = {name: numbers[key] for name, numbers in done.items()}
-        means = {name: value if isinstance(value, float) else value["mean"] for name, value in values.items()}
-        best = max(means, key=lambda name: (means[name], name))
-        return best, means[best]
-
-    (diverse, spread), (home, at_home), (away, elsewhere) = most("diversity"), most("generated"), most("transplanted")
-    text = (
-        f"Of {len(done)} strategies {diverse} collects the most different rows (diversity {spread:.2f}); generated "
-        f"parameters are best at home by {home} ({100 * at_home:.1f} %), and in another network, aligned, by {away} "
-        f"({100 * elsewhere:.1f} %)"
-    )
+    collected = {name: numbers["original"]["mean"] for name, numbers in done.items()}
+    chance, test = chance_of(data), data["test"]
+    if not any(above_chance(mean, test, chance) for mean in collected.values()):
+        return untrained({"the average collected model of every strategy": max(collected.values())}, data)
+    text = f"Of {len(done)} strategies "
+    diversity = {name: numbers["diversity"] for name, numbers in done.items()}
+    if most := best(diversity):
+        verb = "collects" if len(most) == 1 else "collect"
+        text += f"{listed(most)} {verb} the most different rows (diversity {diversity[most[0]]:.2f})"
+    else:
+        text += "none has a diversity that is a number"
+    for key, where in (("generated", "at home"), ("transplanted", "in another network, aligned,")):
+        found = {name: numbers[key] for name, numbers in done.items()}
+        text += f"; {where} {_leaders(found, test, chance)}"
     if failed:
         text += f"; {len(failed)} stopped: {', '.join(failed)}"
     return text + "."
+
+
+def _leaders(found: Mapping[str, Mapping[str, Any]], test: int, chance: float) -> str:
+    """Whose generated parameters have the highest mean accuracy, and who is not clearly behind."""
+    means = {name: each["mean"] for name, each in found.items()}
+    most = best(means)
+    if not most or not above_chance(means[most[0]], test, chance):
+        return f"no generated parameters are better than naming one class ({share(chance)})"
+    low = min(found[name]["ci95"][0] for name in most)
+    near = [name for name, each in found.items() if name not in most and each["ci95"][1] >= low]
+    text = f"generated parameters of {listed(most)} are best ({share(means[most[0]])})"
+    return text + (f", not clearly ahead of {listed(near)}" if near else "")

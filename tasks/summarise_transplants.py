@@ -11,6 +11,7 @@ from storage.formats import read_tensors
 from tasks.align import ALIGNED, AS_IS, KINDS, matched_correlation
 from tasks.backdoor_defences import Defended, defences
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
+from tasks.significance import best, direction, listed, untrained
 from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
@@ -20,6 +21,8 @@ from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, 
 UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
 """In place of an accuracy of 0, of which nothing can be kept."""
+LEARNT = 0.5
+"""Attack success from which on a backdoor is called learnt."""
 
 
 @stage
@@ -115,17 +118,35 @@ def verdict(summary: Mapping[str, Any]) -> str:
     """What is left in the backdoored network with and without alignment, what becomes of the backdoor, and why."""
     kinds, host = summary["transplants"][BADNETS][GENERATED], summary["recipients"][BADNETS]
     aligned, plain, tuned = kinds[ALIGNED], kinds[AS_IS], summary["fine_tuning"]
+    if nothing := untrained({"the backdoored network": host["clean_accuracy"]}, summary["data"]):
+        return nothing
+    if not host["asr"] >= LEARNT:
+        return (
+            f"Nothing can be concluded: the backdoor was not learnt; triggered images are taken for the target’s in "
+            f"{_percent(host['asr'])}, less than {_percent(LEARNT)}."
+        )
     text = (
         f"Aligned, generated parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
         f"({_percent(aligned['mean'])} of {_percent(host['clean_accuracy'])}, n = {aligned['n']}), as they are "
         f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
-    mistakes = {name: told["mean"] for name, told in summary["causes"].items() if name != NONE}
-    worst = min(mistakes, key=lambda name: mistakes[name])
     found = next((each for each in summary["defences"] if each["defence"]), None)
     text += f"; the best defence is {found['name']}" if found else "; nothing here counts as a defence"
-    return text + f". The costliest single mistake: {worst}, mean {_percent(mistakes[worst])}."
+    return f"{text}. {costliest(summary['causes'])}"
+
+
+def costliest(causes: Mapping[str, Mapping[str, Any]]) -> str:
+    """The single mistake that lowers the mean most, of those that lower it beyond their interval."""
+    costs = {
+        name: -told["difference"]["difference"]
+        for name, told in causes.items()
+        if name != NONE and direction(told["difference"]["ci95"]) == "lower"
+    }
+    if not costs:
+        return "No single mistake lowers the mean beyond its interval."
+    names = best(costs)
+    return f"The costliest single mistake: {listed(names)}, mean {_percent(causes[names[0]]['mean'])}."
 
 
 def _percent(share: float) -> str:

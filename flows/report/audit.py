@@ -11,6 +11,7 @@ from tasks.words import GENERATORS, interval, percent, signed
 
 MEANINGS = {
     "unfit": "no rows to audit, on one network or more",
+    "undetermined": "numbers of the audit are not finite",
     "replicas": "near copies of stored rows",
     "collapsed": "far less spread than the rows have",
     "noise": "too much spread, or no better than noise as novel",

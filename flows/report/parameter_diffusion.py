@@ -1,5 +1,6 @@
 """The chapter of a parameter-diffusion run: its figures, and its numbers put into sentences."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,6 +71,8 @@ def _in_numbers(summary: Mapping[str, Any], subject: str) -> str:
 
 def _against(difference: float) -> str:
     points = signed(abs(difference)).lstrip("+")
+    if not math.isfinite(difference):
+        return "not to be compared with"
     return f"{points} points {'above' if difference > 0 else 'below'}" if points != "0.00" else "equal to"
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from flows.report import robustness_figures
 from flows.report.chapter import Plot
 from methods.evaluation.distribution import difference
+from tasks.attack_verdict import ranked, standing
 from tasks.subjects import SIBLINGS
 from tasks.words import duration, interval, number, percent, signed
 
+MARKS = {"honest": "good", "masked": "bad", "not trained": "bad", "too few images": "plain", "": ""}
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 
@@ -52,24 +54,24 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
 
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
     models = summary.get("models", {})
-    ranked = sorted(networks(summary).items(), key=lambda item: -item[1]["worst_case_accuracy"])
+    order = [(name, models[name]) for name in ranked(networks(summary))]
     return {
-        "leaderboard": [_leader(name, model) for name, model in ranked],
+        "leaderboard": [_leader(name, model) for name, model in order],
         "budgets": {NORMS[norm]: number(budget) for norm, budget in summary.get("budgets", {}).items()},
-        "attacks": {name: [_attack(*each) for each in model["attacks"].items()] for name, model in ranked},
-        "masking": {name: _masking(model["masking"]) for name, model in ranked if model.get("masking")},
+        "attacks": {name: [_attack(*each) for each in model["attacks"].items()] for name, model in order},
+        "masking": {name: _masking(model["masking"]) for name, model in order if model.get("masking")},
         "siblings": _siblings({name: models[name] for name in SIBLINGS if name in models}),
     }
 
 
 def _leader(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
-    masking = model.get("masking") or {}
     return {
         "name": name,
         "clean": percent(model["clean_accuracy"]),
         "worst": percent(model["worst_case_accuracy"]),
         "norms": [percent(model["worst_case"][norm]) for norm in NORMS],
-        "masked": masking.get("masked"),
+        "standing": standing(model),
+        "mark": MARKS[standing(model)],
     }
 
 

@@ -13,6 +13,7 @@ from flows.report.comparison import HEADS, comparison
 from flows.report.nights_table import nights_table
 from flows.report.transplant_rows import HEADS as MOVED
 from flows.report.transplant_rows import rows as moved
+from tasks.attack_verdict import ranked, standing
 from tasks.subjects import SIBLINGS
 from tasks.words import duration, percent, signed
 
@@ -21,7 +22,12 @@ _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median
 
 
 def render(summary: Mapping[str, Any]) -> RenderableType:
-    """Verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
+    """Caution, verdict (or the error of a failed run) and table, as something that `rich.print` takes."""
+    shown = _render(summary)
+    return Group(Text(summary["caution"], "bold yellow"), shown) if summary.get("caution") else shown
+
+
+def _render(summary: Mapping[str, Any]) -> RenderableType:
     if summary["study"] == "nightly":
         return _studies(summary)
     if summary["study"] == "nights":
@@ -83,16 +89,15 @@ def _attacked(models: Mapping[str, Any]) -> Table:
     table = Table(
         *ATTACKED, box=box.SIMPLE_HEAD, pad_edge=False, caption="accuracy in %, worst case within the budgets"
     )
-    for name, model in models.items():
+    for name in ranked(models):
         if name not in SIBLINGS:
-            table.add_row(*map(Text, _model(name, model)))
+            table.add_row(*map(Text, _model(name, models[name])))
     return table
 
 
 def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
     norms = (percent(model["worst_case"][norm]) for norm in ("linf", "l2", "l1", "l0"))
-    gradients = {True: "masked", False: "honest", None: ""}[(model["masking"] or {}).get("masked")]
-    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, gradients)
+    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, standing(model))
 
 
 def _moved(summary: Mapping[str, Any]) -> Table:
@@ -148,12 +153,14 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """Verdict and table in GitHub's Markdown."""
     failed = summary["state"] == "failed"
     lines = [f"**Failed.** {_plain(summary['error'] or '')}" if failed else f"**{_plain(summary['verdict'])}**"]
+    if summary.get("caution"):
+        lines = [f"> {_plain(summary['caution'])}", "", *lines]
     if "cells" in summary:
         lines += ["", _line(*CELLS), _line(*["---"] * len(CELLS))]
         lines += [_line(*map(_plain, _cell(cell))) for cell in summary["cells"]]
-    if "models" in summary:
+    if models := summary.get("models"):
         lines += ["", _line(*ATTACKED), _line(*["---"] * len(ATTACKED))]
-        lines += [_line(*map(_plain, _model(*each))) for each in summary["models"].items() if each[0] not in SIBLINGS]
+        lines += [_line(*map(_plain, _model(name, models[name]))) for name in ranked(models) if name not in SIBLINGS]
     if "transplants" in summary:
         lines += ["", _line(*MOVED), _line(*["---"] * len(MOVED))]
         lines += [_line(*map(_plain, row)) for row in moved(summary)]

@@ -109,6 +109,8 @@ EFFECT = 0.1
 more than plain ones on honest networks too (AutoAttack 3 to 5 points on published adversarially trained ones)."""
 PART = 100
 """Images attacked together."""
+TOO_FEW = 10
+"""Samples below which no difference of success that matters could be seen."""
 
 
 def clearly(samples: int) -> float:
@@ -142,11 +144,16 @@ def judged(samples: int, epsilon: float, zero: float, success: dict[str, float],
         **success,
         masked=bool(signs),
         broken_by=broken_by,
-        verdict=_verdict(signs, success, broken_by, best),
+        verdict=_verdict(samples, signs, success, broken_by, best),
     )
 
 
-def _verdict(signs: list[str], success: dict[str, float], broken_by: str | None, best: str) -> str:
+def _verdict(samples: int, signs: list[str], success: dict[str, float], broken_by: str | None, best: str) -> str:
+    if not signs and samples < TOO_FEW:
+        return (
+            f"Too few samples to tell whether gradients are hidden: n = {samples}, so that differences below "
+            f"{min(clearly(samples), 1):.0%} are not seen."
+        )
     if not signs:
         weak = success["doubled"] > success["pgd"] + A_FEW
         advice = " PGD has not converged: give it more steps." if weak else ""

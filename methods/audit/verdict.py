@@ -1,10 +1,14 @@
 """One verdict per generator, the first that applies, from the numbers of its audit."""
 
 import dataclasses
+import math
 from typing import Literal
 
-Verdict = Literal["replicas", "collapsed", "noise", "below baselines", "equivalent to averaging", "pass"]
+Verdict = Literal[
+    "undetermined", "replicas", "collapsed", "noise", "below baselines", "equivalent to averaging", "pass"
+]
 LADDER: tuple[Verdict, ...] = (
+    "undetermined",
     "replicas",
     "collapsed",
     "noise",
@@ -39,12 +43,17 @@ def verdict(evidence: Evidence) -> Verdict:
     """Near copies first. Copying as a tendency is asked only where the spread is about right: rescaling to ρ = 1 makes
     interpolation between rows, and rows under heavy noise, look like it."""
     e = evidence
+    # a comparison with NaN is false, so that it would end at a mild verdict
+    if not (math.isfinite(e.replica_rate) and math.isfinite(e.dispersion)):
+        return "undetermined"
     if e.replica_rate > REPLICAS:
         return "replicas"
     if e.dispersion < NARROW:
         return "collapsed"
     if e.dispersion > WIDE:
         return "noise"
+    if not all(map(math.isfinite, (e.z or 0.0, e.z_gaussian, *e.gain, *e.lead))):
+        return "undetermined"
     if e.z is not None and e.z < COPYING and e.z < e.z_gaussian - CLEARLY:
         return "replicas"
     if e.gain[0] <= 0:

@@ -25,14 +25,17 @@ def load(data: Data, *, home: Path) -> Splits:
     home: torchvision's files lie in `home / "data"` unless `data.root` says otherwise.
 
     Raises `BadSetting` for an unknown source and for images that differ in size or channels; `BadData` for files that
-    are missing or damaged, labels without a class, and classes with fewer than 2 images to hold one out from.
+    are missing or damaged, labels without a class, splits of a single class, and classes with fewer than 2 images to
+    hold one out from.
     """
     source = _find(data, home)
     parts = {"train": source.train, "test": source.test}
     if source.validation is not None:
         parts["validation"] = source.validation
     for split, pictures in parts.items():
-        _check_labels(f"{split} split of {data.source}", pictures.labels, source.classes)
+        name = f"{split} split of {data.source}"
+        _check_labels(name, pictures.labels, source.classes)
+        _check_several_classes(name, pictures.labels, source.classes)
 
     train_rows = torch.arange(len(source.train.labels))
     if source.validation is None:
@@ -87,6 +90,17 @@ def _check_labels(name: str, labels: Int64[Tensor, "n"], classes: tuple[str, ...
         raise BadData(
             problem=f"image {row} of the {name} has the label {int(labels[row])}; there are {len(classes)} classes",
             remedy=f"labels run from 0 to {len(classes) - 1}; remove images without a label, often marked -1",
+        )
+
+
+def _check_several_classes(name: str, labels: Int64[Tensor, "n"], classes: tuple[str, ...]) -> None:
+    """Any classifier is right on all images of a single class, so that no accuracy would mean anything."""
+    present = labels.unique()
+    if len(present) < 2:
+        only = classes[int(present[0])]
+        raise BadData(
+            problem=f"fewer than two classes: all {len(labels)} images of the {name} belong to class {only!r}",
+            remedy="add images of at least one other class (in a folder source: one subfolder per class in each split)",
         )
 
 

@@ -276,3 +276,20 @@ def test_photographs_without_labels_are_refused_with_the_remedy():
     with pytest.raises(BadData, match="no integer column") as caught:
         load(Data(source=f"parquet:{SHARED / 'photos256'}"), home=Path())
     assert "labels 0, 1" in caught.value.remedy
+
+
+@pytest.mark.parametrize("alone", ["train", "test"])
+def test_a_split_of_a_single_class_is_refused(tmp_path, alone):
+    for split in ("train", "test"):
+        for name in ("cat",) if split == alone else ("cat", "dog"):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            for number in range(4):
+                (folder / f"{number}.png").write_bytes(encoded(picture(number)))
+    if alone == "test":  # both classes are known, one has no test images
+        (tmp_path / "test" / "dog").mkdir(exist_ok=True)
+    with pytest.raises(
+        BadData, match=r"fewer than two classes: all 4 images of the .* belong to class 'cat'|dog"
+    ) as error:
+        load(Data(source=f"folder:{tmp_path}", validation=0.25), home=tmp_path)
+    assert error.value.remedy

@@ -67,7 +67,7 @@ EQUAL = ("cannot be told from their originals", "about as well")
         (LOW, HIGH, 0.9, ("worse than their originals", "−20.00 points", "simply averaging the snapshots does better")),
         ([0.7, 0.9] * 10, [0.72, 0.88] * 10, 0.8, EQUAL),
         ([0.1] * 4, [0.1] * 12, 0.1, EQUAL),
-        ([0.7] * 7, [0.7] * 3, 0.7, EQUAL),
+        ([0.7] * 7, [0.7] * 5, 0.7, EQUAL),
     ],
 )
 def test_verdicts(made: list[float], original: list[float], averaged: float, words: tuple[str, ...]) -> None:
@@ -78,6 +78,35 @@ def test_verdicts(made: list[float], original: list[float], averaged: float, wor
     assert said.endswith("Audit: collapsed.")
     verdicts = ("better than their", "worse than their", "cannot be told")
     assert sum(each in said for each in verdicts) == 1
+
+
+DATA = {"classes": 10, "majority": 0.11, "test": 100}
+
+
+@pytest.mark.parametrize(
+    ("made", "original", "words"),
+    [
+        (LOW, [0.1, 0.12] * 10, "the average original (11.0 %) is no better on 100 test images"),
+        ([0.7] * 3, HIGH, "3 generated models and 20 originals are too few"),
+        ([0.7], [0.7], "1 generated models and 1 originals are too few"),
+    ],
+    ids=["nothing learnt", "too few", "single"],
+)
+def test_nothing_is_concluded(made: list[float], original: list[float], words: str) -> None:
+    said = verdict(study(made, original, 0.5) | {"data": DATA}, "ddpm")
+    assert said.startswith("Nothing can be concluded")
+    assert words in said
+    assert "better than their originals" not in said
+
+
+def test_generated_models_at_chance_level_are_worse_than_trained_originals() -> None:
+    assert "worse than their originals" in verdict(study([0.1, 0.12] * 10, HIGH, 0.9) | {"data": DATA}, "ddpm")
+
+
+def test_one_network_is_named_as_one() -> None:
+    one = study(LOW, HIGH, 0.8)
+    assert "does better on the one network there is (" in verdict(one, "ddpm")
+    assert "one network" not in verdict(one | {"per_seed": {"0": one, "1": one}}, "ddpm")
 
 
 def test_averaging_is_better_only_if_it_is_on_every_network() -> None:

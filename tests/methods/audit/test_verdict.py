@@ -4,6 +4,7 @@ import pytest
 
 from methods.audit.verdict import LADDER, Evidence, verdict
 
+NAN = float("nan")
 HONEST = Evidence(replica_rate=0.0, z=0.0, z_gaussian=0.0, dispersion=1.0, gain=(0.01, 0.02), lead=(0.001, 0.003))
 
 
@@ -21,6 +22,13 @@ HONEST = Evidence(replica_rate=0.0, z=0.0, z_gaussian=0.0, dispersion=1.0, gain=
         ({"z": -5.0}, "replicas"),
         ({"z": -5.0, "z_gaussian": -4.0}, "pass"),
         ({"z": None}, "pass"),
+        ({"lead": (0.0, 0.0)}, "equivalent to averaging"),
+        ({"dispersion": NAN}, "undetermined"),
+        ({"replica_rate": NAN}, "undetermined"),
+        ({"lead": (NAN, NAN)}, "undetermined"),
+        ({"gain": (NAN, 0.1)}, "undetermined"),
+        ({"z": NAN}, "undetermined"),
+        ({"dispersion": 0.0, "gain": (NAN, NAN), "lead": (NAN, NAN)}, "collapsed"),
     ],
 )
 def test_each_rung(change, expected):
