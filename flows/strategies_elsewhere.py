@@ -24,6 +24,7 @@ from tasks.subjects import COLLECTED, GENERATED
 from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 from tasks.transplanted import FINE_TUNED, Rows, alone, pooled, told
+from tasks.unfit import Unfit, entry
 
 TRIED = (AS_IS, ALIGNED)
 Found = dict[tuple[str, str], Rows]
@@ -68,9 +69,13 @@ def moved(
     bases: Sequence[Ref],
     elsewhere: Elsewhere,
     sampled: Samples,
+    missing: Sequence[Unfit],
     run: Run,
 ) -> dict[str, Any]:
-    """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one."""
+    """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one.
+
+    missing: why some seeds have no generated rows.
+    """
     layout, kind = SnapshotSet.open(snapshots).layout, own.generator.kind
     grafts = {
         (host, source, seed): Graft(
@@ -83,7 +88,8 @@ def moved(
         )
         for host, recipient in elsewhere.hosts.items()
         for seed, base in zip(own.seeds, bases, strict=True)
-        for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled[seed, kind]))
+        for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled.get((seed, kind))))
+        if rows is not None
     }
     matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
     files = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, kinds=TRIED)
@@ -95,7 +101,8 @@ def moved(
     seen = [value for value in correlations if value is not None]
 
     def accuracies(source: str, order: str) -> dict[str, Any]:
-        return distribution(pooled(found[INDEPENDENT, source], order, "accuracy"), seed=run.seed)
+        rows = found.get((INDEPENDENT, source))
+        return distribution(pooled(rows, order, "accuracy"), seed=run.seed) if rows else entry(missing)
 
     return {
         "transplanted": accuracies(GENERATED, ALIGNED),
@@ -108,10 +115,11 @@ def moved(
 
 def _backdoor(study: Strategies, found: Found, tuned: Rows, seed: int) -> dict[str, Any]:
     """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
-    recipient = alone(found[BADNETS, GENERATED])
+    recipient = alone(found[BADNETS, COLLECTED])
     candidates = {
         f"{source} {order}": told(found[BADNETS, source], order, seed)
         for source in (GENERATED, COLLECTED)
         for order in TRIED
+        if (BADNETS, source) in found
     } | {FINE_TUNED: told(tuned, AS_IS, seed)}
     return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}

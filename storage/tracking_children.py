@@ -55,6 +55,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             table={"loss": name, **{key: [one[key] for one in each] for key in compared}, **shares},
         )
     for name, numbers in summary.get("strategies", {}).items():
+        if "unfit" in numbers["generated"]:
+            yield dataclasses.replace(_unfit("strategy", name, numbers["generated"]), values=metrics(numbers))
+            continue
         accuracies = numbers["generated"]["accuracies"]
         yield Child(
             kind="strategy",
@@ -130,7 +133,7 @@ def _attacks(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any
     """Per attack, what it did to each of the networks."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for model, told in summary.get("models", {}).items():
-        for attack, numbers in told["attacks"].items():
+        for attack, numbers in told.get("attacks", {}).items():
             found.setdefault(attack, {})[model] = numbers
     return found
 
@@ -150,6 +153,9 @@ def _sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if audit := summary.get("audit", {}).get(name):
             sets[name]["audit"] = audit
     for cell in summary.get("cells", []):
+        if "unfit" in cell["generated"]:
+            sets[f"{cell['varied']} {cell['value']}"] = cell["generated"]
+            continue
         kept = {"audit": {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}}
         sets[f"{cell['varied']} {cell['value']}"] = {**cell["generated"], **cell["difference"], **kept}
     return sets

@@ -10,7 +10,12 @@ from storage.files import Ref
 from storage.formats import read_json
 from tasks.attempts import Attempt
 from tasks.robust import Budgets, attacked_models, distances, pictures
+from tasks.subjects import GENERATED
 from tasks.summarise import data_facts
+from tasks.unfit import Unfit, entry, headline, listed
+
+SUBJECTS = {GENERATED: "The generator"}
+"""What is unfit, as a sentence begins, where it is not the name itself."""
 
 
 def summarise_attacks(
@@ -20,16 +25,22 @@ def summarise_attacks(
     budgets: Budgets,
     splits: Splits,
     tutorial: Ref | None = None,
+    missing: Mapping[str, Sequence[Unfit]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """missing: why there are none, or not as many, models of these names."""
     table = read_attack_rows([ref.path for ref in files])
     models = attacked_models(table, budgets)
     for name, model in models.items():
         model["masking"] = read_json(diagnoses[name].path) if name in diagnoses else None
     nearest = {attempt.name: attempt.norm for attempt in attempts if attempt.norm and not attempt.targeted}
     references = {f"block {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
+    unfit = {name: records for name, records in (missing or {}).items() if records}
     summary = {
-        "verdict": verdict(models),
-        "models": models,
+        "verdict": " ".join(
+            [*(headline(records, SUBJECTS.get(name, name)) for name, records in unfit.items()), verdict(models)]
+        ),
+        "models": models | {name: entry(records) for name, records in unfit.items() if name not in models},
+        "unfit": listed(record for records in unfit.values() for record in records),
         "budgets": dataclasses.asdict(budgets),
         "data": data_facts(splits),
     }

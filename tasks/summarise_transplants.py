@@ -15,6 +15,7 @@ from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
+from tasks.unfit import UNFIT, entry, headline, listed
 
 UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
@@ -26,13 +27,19 @@ def summarise_transplants(
     products: Transplanted, splits: Splits, defended: Defended, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Everything but `held_out`, which is another stage's."""
-    hosts = {name: alone(products.rows(name, GENERATED)) for name in RECIPIENTS}
+    hosts = {name: alone(products.rows(name, COLLECTED)) for name in RECIPIENTS}
     moved = {
         name: {source: _kinds(products, name, source, hosts[name], seed) for source in (COLLECTED, GENERATED)}
         for name in RECIPIENTS
     }
     tuned = _kinds(products, BADNETS, FINE_TUNED, hosts[BADNETS], seed)[AS_IS]
-    candidates = {f"{source} {kind}": told for source, kinds in moved[BADNETS].items() for kind, told in kinds.items()}
+    candidates = {
+        f"{source} {kind}": told
+        for source, kinds in moved[BADNETS].items()
+        for kind, told in kinds.items()
+        if UNFIT not in told
+    }
+    missing = products.missing.get(GENERATED, ())
     summary: dict[str, Any] = {
         "recipients": hosts,
         "transplants": moved,
@@ -42,8 +49,9 @@ def summarise_transplants(
         "alignment_seconds": _seconds(products),
         "held_out": None,
         "data": data_facts(splits),
+        "unfit": listed(missing),
     }
-    summary["verdict"] = verdict(summary)
+    summary["verdict"] = " ".join(filter(None, [headline(missing), verdict(summary)]))
     details = {"backdoor": _backdoor(products), "references": products.references()}
     return summary, details
 
@@ -53,6 +61,8 @@ def _kinds(
 ) -> dict[str, dict[str, Any]]:
     """What is told of each kind; `kept`: mean accuracy as a share of the recipient's own."""
     rows, matchings = products.rows(recipient, source), products.matching(recipient, source)
+    if not rows:
+        return {kind: entry(products.missing[source]) for kind in KINDS}
     found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
     return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
@@ -77,6 +87,11 @@ def _told(rows: Rows, matchings: Sequence[Mapping[str, Any]], kind: str, seed: i
 
 def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
     """Generated rows where they belong, and with one mistake at a time; `difference`: what it does to their mean."""
+    missing = products.missing.get(GENERATED, ())
+    shots = products.missing.get(ONE_SHOT, ())
+    if not products.rows(SOURCE, GENERATED):
+        names = (NONE, *[ONE_SHOT] * bool(shots), *products.mistakes, UNALIGNED)
+        return {name: entry(missing) for name in names}
     usual = pooled(products.rows(SOURCE, GENERATED), AS_IS, "accuracy")
     found: dict[str, np.ndarray] = {}
     if unsampled := products.rows(SOURCE, ONE_SHOT):
@@ -88,6 +103,8 @@ def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
         name: distribution(values, seed=seed) | {"difference": difference(values, usual, seed=seed)}
         for name, values in found.items()
     }
+    if shots and ONE_SHOT not in mistaken:
+        mistaken = {ONE_SHOT: entry(shots)} | mistaken
     return {NONE: distribution(usual, seed=seed)} | mistaken
 
 
@@ -107,23 +124,27 @@ def _backdoor(products: Transplanted) -> dict[str, dict[str, list[float]]]:
     return {
         label: {name: pooled(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}
         for label, (rows, kind) in found.items()
+        if rows
     }
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """What is left in the backdoored network with and without alignment, what becomes of the backdoor, and why."""
-    kinds, host = summary["transplants"][BADNETS][GENERATED], summary["recipients"][BADNETS]
+    source = COLLECTED if UNFIT in summary["transplants"][BADNETS][GENERATED][ALIGNED] else GENERATED
+    kinds, host = summary["transplants"][BADNETS][source], summary["recipients"][BADNETS]
     aligned, plain, tuned = kinds[ALIGNED], kinds[AS_IS], summary["fine_tuning"]
     text = (
-        f"Aligned, generated parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
+        f"Aligned, {source} parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
         f"({_percent(aligned['mean'])} of {_percent(host['clean_accuracy'])}, n = {aligned['n']}), as they are "
         f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
-    mistakes = {name: told["mean"] for name, told in summary["causes"].items() if name != NONE}
-    worst = min(mistakes, key=lambda name: mistakes[name])
+    mistakes = {name: told["mean"] for name, told in summary["causes"].items() if name != NONE and UNFIT not in told}
     found = next((each for each in summary["defences"] if each["defence"]), None)
     text += f"; the best defence is {found['name']}" if found else "; nothing here counts as a defence"
+    if not mistakes:
+        return text + "."
+    worst = min(mistakes, key=lambda name: mistakes[name])
     return text + f". The costliest single mistake: {worst}, mean {_percent(mistakes[worst])}."
 
 

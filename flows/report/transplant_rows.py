@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.align import KINDS
 from tasks.recipients import BADNETS
+from tasks.unfit import UNFIT
 from tasks.words import interval, percent
 
 HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
@@ -25,6 +26,8 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in told:
+        return ("0", UNFIT, "", "", "", "", "")
     agreement, correlation = told["agreement"], told["matched_correlation"]
     return (
         str(told["n"]),
