@@ -38,17 +38,18 @@ def attack_and_compare(
     base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
     bases = train(pool, base.apparatus, splits, base.seeds, run)
     first = Subject(name=UNDEFENDED, seed=base.seeds[0], base=bases[0])
-    single = [first, *defend(pool, base.apparatus, study.defences, splits, first, run), *own]
+    defended, failed = defend(pool, base.apparatus, study.defences, splits, first, run)
+    single = [first, *defended, *own]
     plan: Plan = [(subject, attempt) for subject in single for attempt in study.attacks]
-    missing: list[Unfit] = []
+    missing = {name: [record] for name, record in failed.items()}
     if study.generated is not None:
-        chosen_siblings, missing = siblings(study.generated, base, bases, pool, splits, run)
+        chosen_siblings, missing[GENERATED] = siblings(study.generated, base, bases, pool, splits, run)
         plan = [*plan, *chosen_siblings]
     files = attack(pool, plan, splits, study.images, study.block, run)
     looked_at = spread(chosen_samples(len(splits.test.labels), study.images), study.masking_images or 0)
     diagnoses = diagnose(pool, single, study.budgets.linf, study.masking_queries, splits, looked_at, run)
     shown = show(pool, study.tutorial, first, run) if study.tutorial else None
-    return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown, {GENERATED: missing})
+    return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown, missing)
 
 
 def check(study: Robustness) -> list[Subject]:

@@ -44,6 +44,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
         )
     for name, numbers in summary.get("losses", {}).items():
+        if "unfit" in numbers:
+            yield _unfit("loss", name, numbers)
+            continue
         each = numbers["per_seed"]
         compared = ("seed", "test_error", "nuisance_error", "nuisance_reader")
         shares = {"vulnerable_share": [one["metamers"]["vulnerable_share"] for one in each]}

@@ -12,7 +12,7 @@ from tasks.attempts import Attempt
 from tasks.robust import Budgets, attacked_models, distances, pictures
 from tasks.subjects import GENERATED
 from tasks.summarise import data_facts
-from tasks.unfit import Unfit, entry, headline, listed
+from tasks.unfit import UNFIT, Unfit, entry, headline, listed
 
 SUBJECTS = {GENERATED: "The generator"}
 """What is unfit, as a sentence begins, where it is not the name itself."""
@@ -35,7 +35,7 @@ def summarise_attacks(
     nearest = {attempt.name: attempt.norm for attempt in attempts if attempt.norm and not attempt.targeted}
     references = {f"block {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
     unfit = {name: records for name, records in (missing or {}).items() if records}
-    summary = {
+    summary: dict[str, Any] = {
         "verdict": " ".join(
             [*(headline(records, SUBJECTS.get(name, name)) for name, records in unfit.items()), verdict(models)]
         ),
@@ -50,9 +50,12 @@ def summarise_attacks(
         "pictures": pictures(table, splits),
         "references": references,
     }
-    if tutorial is not None:
-        details["tutorial"] = read_json(tutorial.path)
-        summary["tutorial"] = _without_pictures(details["tutorial"])
+    told = read_json(tutorial.path) if tutorial is not None else {}
+    if UNFIT in told:
+        summary[UNFIT].append(told[UNFIT])
+    elif told:
+        details["tutorial"] = told
+        summary["tutorial"] = _without_pictures(told)
     return summary, details
 
 
