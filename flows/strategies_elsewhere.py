@@ -24,7 +24,7 @@ from tasks.subjects import COLLECTED, GENERATED
 from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 from tasks.transplanted import FINE_TUNED, Rows, alone, pooled, told
-from tasks.unfit import Unfit, entry
+from tasks.unfit import Unfit, entry, unfit_of
 
 TRIED = (AS_IS, ALIGNED)
 Found = dict[tuple[str, str], Rows]
@@ -34,7 +34,7 @@ Found = dict[tuple[str, str], Rows]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
     """hosts: by name, the networks that rows are moved into. tuned: per layout, the backdoored one with its parameters
-    fine-tuned on clean images, for `read_transplant`."""
+    fine-tuned on clean images, for `read_transplant`; none where fine-tuning diverges."""
 
     hosts: Mapping[str, Weights]
     tuned: Mapping[Layout, Ref]
@@ -52,6 +52,8 @@ def prepare(study: Strategies, layouts: Sequence[Layout], pool: Pool, splits: Sp
     backdoored, tuned = hosts[BADNETS], {}
     for layout in dict.fromkeys(layouts):
         rows = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        if unfit_of(rows) is not None:
+            continue
         graft = Graft(
             name=FINE_TUNED, rows=rows, collected=False, layout=layout, donor=backdoored, recipient=backdoored
         )
@@ -109,11 +111,11 @@ def moved(
         "transplanted_as_is": accuracies(GENERATED, AS_IS),
         "collected_transplanted": accuracies(COLLECTED, ALIGNED),
         "matched_correlation": float(np.mean(seen)) if seen else None,
-        "backdoor": _backdoor(study, found, [read_transplant(elsewhere.tuned[layout])], run.seed),
+        "backdoor": _backdoor(study, found, elsewhere.tuned.get(layout), run.seed),
     }
 
 
-def _backdoor(study: Strategies, found: Found, tuned: Rows, seed: int) -> dict[str, Any]:
+def _backdoor(study: Strategies, found: Found, tuned: Ref | None, seed: int) -> dict[str, Any]:
     """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
     recipient = alone(found[BADNETS, COLLECTED])
     candidates = {
@@ -121,5 +123,7 @@ def _backdoor(study: Strategies, found: Found, tuned: Rows, seed: int) -> dict[s
         for source in (GENERATED, COLLECTED)
         for order in TRIED
         if (BADNETS, source) in found
-    } | {FINE_TUNED: told(tuned, AS_IS, seed)}
+    }
+    if tuned is not None:
+        candidates[FINE_TUNED] = told([read_transplant(tuned)], AS_IS, seed)
     return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}

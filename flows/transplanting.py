@@ -24,7 +24,7 @@ from tasks.summarise_transplants import summarise_transplants
 from tasks.train import train
 from tasks.transplant import Graft, transplant
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
-from tasks.unfit import sorted_out
+from tasks.unfit import sorted_out, unfit_of
 
 
 def transplant_and_compare(
@@ -37,7 +37,7 @@ def transplant_and_compare(
     config, kind = base.generator, base.generator.kind
     bases = train(pool, base.apparatus, splits, base.seeds, run)
     donors = [Weights(seed=seed, base=ref) for seed, ref in zip(base.seeds, bases, strict=True)]
-    hosts = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
+    hosts, failed = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
     snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
     fits = fit(pool, config, [kind], material, base.seeds, bases, run)
@@ -45,8 +45,13 @@ def transplant_and_compare(
     hasty = one_shot(config)
     unsampled, unshot = sorted_out(sample(pool, hasty, [kind], material, fits, base.samples, run) if hasty else {})
 
-    backdoored = hosts[BADNETS][0]
-    tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+    backdoored = hosts[BADNETS][0] if BADNETS in hosts else None
+    if backdoored is not None:
+        tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        if record := unfit_of(tuned):
+            failed[FINE_TUNED] = record
+    else:
+        failed[FINE_TUNED] = failed[BADNETS]
     grafts: Grafts = {}
     for name, found in hosts.items():
         for donor, recipient in zip(donors, found, strict=True):
@@ -62,7 +67,8 @@ def transplant_and_compare(
                     recipient=recipient,
                 )
     matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
-    matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
+    if backdoored is not None:
+        matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
     moved = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, images=study.test_images)
     plain: Grafts = {
         (SOURCE, ONE_SHOT, donor.seed): dataclasses.replace(
@@ -71,9 +77,10 @@ def transplant_and_compare(
         for donor in donors
         if (donor.seed, kind) in unsampled and (donor.seed, kind) in generated
     }
-    plain[BADNETS, FINE_TUNED, backdoored.seed] = Graft(
-        name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
-    )
+    if backdoored is not None and FINE_TUNED not in failed:
+        plain[BADNETS, FINE_TUNED, backdoored.seed] = Graft(
+            name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
+        )
     written = transplant(
         pool,
         list(plain.values()),
@@ -98,7 +105,11 @@ def transplant_and_compare(
         numbers=dict(zip([*grafts, *plain], [*moved, *written], strict=True)),
         matchings=matchings,
         mistakes=wrong,
-        missing={GENERATED: tuple(missing.values()), ONE_SHOT: tuple((unshot | missing).values()) if hasty else ()},
+        missing={
+            GENERATED: tuple(missing.values()),
+            ONE_SHOT: tuple((unshot | missing).values()) if hasty else (),
+            **{name: (record,) for name, record in failed.items()},
+        },
     )
     summary, details = summarise_transplants(products, splits, study.defended, study.seed)
     if study.held_out is not None:

@@ -75,6 +75,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             },
         )
     for name, numbers in summary.get("methods", {}).items():
+        if "unfit" in numbers:
+            yield _unfit("method", name, numbers)
+            continue
         journeys = numbers["transforms"]
         yield Child(
             kind="method",

@@ -15,7 +15,7 @@ from tasks.stage import stage
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
-from tasks.unfit import UNFIT, entry, headline, listed
+from tasks.unfit import UNFIT, distinct, entry, headline, listed
 
 UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
@@ -27,31 +27,36 @@ def summarise_transplants(
     products: Transplanted, splits: Splits, defended: Defended, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Everything but `held_out`, which is another stage's."""
-    hosts = {name: alone(products.rows(name, COLLECTED)) for name in RECIPIENTS}
+    failed = {name: entry(products.missing[name]) for name in RECIPIENTS if name in products.missing}
+    hosts = {name: failed.get(name) or alone(products.rows(name, COLLECTED)) for name in RECIPIENTS}
     moved = {
         name: {source: _kinds(products, name, source, hosts[name], seed) for source in (COLLECTED, GENERATED)}
         for name in RECIPIENTS
     }
     tuned = _kinds(products, BADNETS, FINE_TUNED, hosts[BADNETS], seed)[AS_IS]
+    candidates = {FINE_TUNED: tuned} if UNFIT not in tuned else {}
     candidates = {
         f"{source} {kind}": told
         for source, kinds in moved[BADNETS].items()
         for kind, told in kinds.items()
         if UNFIT not in told
-    }
+    } | candidates
     missing = products.missing.get(GENERATED, ())
+    unfit = [record for name in (*RECIPIENTS, FINE_TUNED) for record in products.missing.get(name, ())]
     summary: dict[str, Any] = {
         "recipients": hosts,
         "transplants": moved,
         "causes": causes(products, seed),
         "fine_tuning": tuned,
-        "defences": defences(candidates | {FINE_TUNED: tuned}, hosts[BADNETS], defended),
+        "defences": defences(candidates, hosts[BADNETS], defended),
         "alignment_seconds": _seconds(products),
         "held_out": None,
         "data": data_facts(splits),
-        "unfit": listed(missing),
+        "unfit": listed([*missing, *unfit]),
     }
-    summary["verdict"] = " ".join(filter(None, [headline(missing), verdict(summary)]))
+    said = [headline(missing), *(headline([record], f"The network {record.part}") for record in distinct(unfit))]
+    compared = verdict(summary) if UNFIT not in hosts[BADNETS] and UNFIT not in tuned else ""
+    summary["verdict"] = " ".join(filter(None, [*said, compared]))
     details = {"backdoor": _backdoor(products), "references": products.references()}
     return summary, details
 
@@ -62,7 +67,8 @@ def _kinds(
     """What is told of each kind; `kept`: mean accuracy as a share of the recipient's own."""
     rows, matchings = products.rows(recipient, source), products.matching(recipient, source)
     if not rows:
-        return {kind: entry(products.missing[source]) for kind in KINDS}
+        why = products.missing.get(recipient) or products.missing[source]
+        return {kind: entry(why) for kind in KINDS}
     found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
     return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
@@ -98,13 +104,16 @@ def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
         found[ONE_SHOT] = pooled(unsampled, AS_IS, "accuracy")
     for name, refs in products.mistakes.items():
         found[name] = np.concatenate([read_tensors(ref.path)[0]["accuracy"].numpy() for ref in refs])
-    found[UNALIGNED] = pooled(products.rows(INDEPENDENT, GENERATED), AS_IS, "accuracy")
-    mistaken = {
+    if away := products.rows(INDEPENDENT, GENERATED):
+        found[UNALIGNED] = pooled(away, AS_IS, "accuracy")
+    mistaken: dict[str, Any] = {
         name: distribution(values, seed=seed) | {"difference": difference(values, usual, seed=seed)}
         for name, values in found.items()
     }
     if shots and ONE_SHOT not in mistaken:
         mistaken = {ONE_SHOT: entry(shots)} | mistaken
+    if UNALIGNED not in mistaken:
+        mistaken[UNALIGNED] = entry(products.missing[INDEPENDENT])
     return {NONE: distribution(usual, seed=seed)} | mistaken
 
 

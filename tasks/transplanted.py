@@ -25,7 +25,7 @@ Rows = list[dict[str, dict[str, np.ndarray]]]
 class Transplanted:
     """References to everything that a transplant run has made; `numbers` by the same keys as `grafts`.
 
-    missing: by what the rows are, why some donors have none.
+    missing: by what the rows are, why some donors have none; by name of a recipient, why there is none.
     """
 
     grafts: Grafts

@@ -137,6 +137,8 @@ def _protected(methods: Mapping[str, Any]) -> Table:
 
 
 def _method(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in told:
+        return (name, "0", UNFIT, *[""] * (len(PROTECTED) - 3))
     likeness = (f"{told[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far", "target_mse_ratio"))
     shares = (percent(told[key]) for key in ("protected_share", "hidden_share"))
     return (name, str(told["n"]), f"{told['psnr']:.1f}", *likeness, *shares)

@@ -28,7 +28,8 @@ def histograms(transplants: Mapping[str, Any], recipients: Mapping[str, Any]) ->
                 values = 100 * np.asarray(kinds[kind]["accuracies"])
                 shares = np.full(len(values), 100 / len(values))
                 axes.hist(values, BINS, weights=shares, color=COLOURS[source], alpha=0.55, label=source)
-            axes.axvline(100 * recipients[name]["clean_accuracy"], color=INK, linewidth=0.9, linestyle=":")
+            if UNFIT not in recipients[name]:
+                axes.axvline(100 * recipients[name]["clean_accuracy"], color=INK, linewidth=0.9, linestyle=":")
             told = (kinds[kind] for kinds in sources.values())
             mean = " / ".join(UNFIT if UNFIT in each else percent(each["mean"]) for each in told)
             axes.text(0.04, 0.94, mean, transform=axes.transAxes, va="top", fontsize=7)
@@ -75,7 +76,8 @@ def backdoor(models: Mapping[str, Mapping[str, Sequence[float]]], recipient: Map
         for kind, units in UNITS.items():
             if f"{source} {kind}" in models:
                 _dots(axes, models[f"{source} {kind}"], MARKS[kind], hues[kind], f"transplanted, {units}")
-        _dots(axes, models["fine_tuned"], "D", GREEN, "fine-tuned")
+        if "fine_tuned" in models:
+            _dots(axes, models["fine_tuned"], "D", GREEN, "fine-tuned")
         own = (100 * recipient["clean_accuracy"], 100 * recipient["asr"])
         axes.plot(*own, "*", color=SKY, markersize=13, markeredgecolor=INK, label="untouched")
         axes.set(title=source, xlabel="clean accuracy, %", xlim=(0, 102), ylim=(-3, 104))

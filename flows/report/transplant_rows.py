@@ -17,7 +17,10 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name, sources in summary.get("transplants", {}).items():
         host = summary["recipients"][name]
-        found.append((name, "its own", "", "", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", ""))
+        own = ("", UNFIT, "", "", "", "", "")
+        if UNFIT not in host:
+            own = ("", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", "")
+        found.append((name, "its own", "", *own))
         for source, kinds in sources.items():
             found += [(name, source, UNITS[kind], *_cells(kinds[kind])) for kind in KINDS]
     if tuned := summary.get("fine_tuning"):

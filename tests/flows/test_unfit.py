@@ -18,7 +18,7 @@ from flows.studies import changed, resolve
 from flows.transplanting import transplant_and_compare
 from methods.attacks.fgsm import Fgsm
 from methods.collection.strategy import LastPhase, Training
-from methods.errors import Diverged, GateFailed
+from methods.errors import BadSetting, Diverged, GateFailed
 from methods.generation import latent_ddpm
 from models import CifarResNet
 from storage import datasets
@@ -27,6 +27,7 @@ from storage.tracking import log_run
 from storage.tracking_children import children
 from tasks.ablating import summarise_cells
 from tasks.attempts import Attempt
+from tasks.exporting import models_of
 from tasks.fine_tune import FineTuning
 from tasks.pool import InlinePool
 from tasks.run import Run
@@ -276,3 +277,14 @@ def test_generated_siblings_under_attack_and_fits_shared_with_another_study(plac
     again, _ = plainly(moved, transplant_and_compare, tmp_path)
     assert len(fitted) == count
     assert again["unfit"] == summary["unfit"]
+
+
+def test_export_says_why_there_are_no_rows(tmp_path, as_summary):
+    chosen = resolve("parameter_diffusion", "smoke", (*SMALL, *CLOSED, "seeds=[3]"))
+    summary, details = run_plainly(chosen, tmp_path)
+    shown(as_summary("parameter_diffusion", summary), details, tmp_path / "run")
+    assert len(models_of(tmp_path / "run", "gaussian", 3).accuracies) == 4
+    with pytest.raises(BadSetting, match="latent_ddpm is unfit on it: autoencoder_overfit"):
+        models_of(tmp_path / "run", "latent_ddpm", 3)
+    with pytest.raises(BadSetting, match="of seed 9\n"):
+        models_of(tmp_path / "run", "gaussian", 9)
