@@ -25,6 +25,7 @@ from tasks.subjects import COLLECTED, GENERATED, MEAN, Subject, own_subject
 from tasks.summarise_attacks import summarise_attacks
 from tasks.train import train
 from tasks.tutorial import check_tutorial, show
+from tasks.unfit import Unfit, sorted_out
 
 UNDEFENDED = "undefended"
 
@@ -37,15 +38,18 @@ def attack_and_compare(
     base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
     bases = train(pool, base.apparatus, splits, base.seeds, run)
     first = Subject(name=UNDEFENDED, seed=base.seeds[0], base=bases[0])
-    single = [first, *defend(pool, base.apparatus, study.defences, splits, first, run), *own]
+    defended, failed = defend(pool, base.apparatus, study.defences, splits, first, run)
+    single = [first, *defended, *own]
     plan: Plan = [(subject, attempt) for subject in single for attempt in study.attacks]
+    missing = {name: [record] for name, record in failed.items()}
     if study.generated is not None:
-        plan = [*plan, *siblings(study.generated, base, bases, pool, splits, run)]
+        chosen_siblings, missing[GENERATED] = siblings(study.generated, base, bases, pool, splits, run)
+        plan = [*plan, *chosen_siblings]
     files = attack(pool, plan, splits, study.images, study.block, run)
     looked_at = spread(chosen_samples(len(splits.test.labels), study.images), study.masking_images or 0)
     diagnoses = diagnose(pool, single, study.budgets.linf, study.masking_queries, splits, looked_at, run)
     shown = show(pool, study.tutorial, first, run) if study.tutorial else None
-    return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown)
+    return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown, missing)
 
 
 def check(study: Robustness) -> list[Subject]:
@@ -66,23 +70,32 @@ def spread(samples: Sequence[int], count: int) -> list[int]:
 
 def siblings(
     wanted: Siblings, base: ParameterDiffusion, bases: list[Any], pool: Pool, splits: Splits, run: Run
-) -> Plan:
-    """Generated models, and beside them as many of the collected ones that they were learned from, and their mean."""
+) -> tuple[Plan, list[Unfit]]:
+    """Generated models, and beside them as many of the collected ones that they were learned from, and their mean.
+
+    Only of the networks that have generated models, so that equal networks are compared; of all networks where the
+    generator is unfit on every one. Second, why there are no generated models.
+    """
     config, kind = base.generator, base.generator.kind
     snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
     fits = fit(pool, config, [kind, MEAN], material, base.seeds, bases, run)
-    sampled = sample(pool, config, [kind, MEAN], material, fits, base.samples, run)
+    sampled, missing = sorted_out(sample(pool, config, [kind, MEAN], material, fits, base.samples, run))
+    fit_seeds = [seed for seed in base.seeds if (seed, kind) in sampled]
     stored = SnapshotSet.open(snapshots)
     found: list[Subject] = []
     for seed, ref in zip(base.seeds, bases, strict=True):
+        if fit_seeds and seed not in fit_seeds:
+            continue
         sources = {
-            GENERATED: (sampled[seed, kind], count_rows(sampled[seed, kind].path, "rows")),
             COLLECTED: (snapshots, stored.scalars(seeds=[seed]).num_rows),
             MEAN: (sampled[seed, MEAN], 1),
         }
+        if seed in fit_seeds:
+            rows = sampled[seed, kind]
+            sources = {GENERATED: (rows, count_rows(rows.path, "rows"))} | sources
         for name, (rows, available) in sources.items():
-            for row in chosen(run.seed, name, seed, available, -(-wanted.models // len(base.seeds))):
+            for row in chosen(run.seed, name, seed, available, -(-wanted.models // len(fit_seeds or base.seeds))):
                 found.append(
                     Subject(
                         name=name,
@@ -98,7 +111,7 @@ def siblings(
         dataclasses.replace(each, member=sum(e.name == each.name for e in found[:i])) for i, each in enumerate(found)
     ]
     kept = [each for each in numbered if each.member < wanted.models]
-    return [(subject, attempt) for subject in kept for attempt in wanted.attacks]
+    return [(subject, attempt) for subject in kept for attempt in wanted.attacks], list(missing.values())
 
 
 def chosen(run_seed: int, name: str, seed: int, available: int, count: int) -> list[int]:

@@ -106,7 +106,11 @@ def run_cell(
     target: str,
     on_step: OnStep,
 ) -> None:
-    """What a cell leaves. A gate that fails is one of the `RESULTS`: the cell has an `error` in place of numbers."""
+    """What a cell leaves.
+
+    A generator that is unfit has a record in place of its numbers. A cell that stops before there is anything to
+    compare, with one of the `RESULTS`, has an `error` in place of all numbers.
+    """
     began = time.monotonic()
     splits = splits_of(laboratory, study, digest, run)
     pool = InlinePool(study.apparatus, splits, Relay(on_step))
@@ -121,18 +125,17 @@ def run_cell(
 
 
 def _kept(summary: dict[str, Any], generator: str) -> dict[str, Any]:
+    """None in place of what only a generator with models has."""
     audit = summary["audit"][generator]
     return {
         "original": summary["original"],
         "generated": summary["generated"][generator],
-        "difference": summary["differences"][generator],
+        "difference": summary["differences"].get(generator),
         "baselines": {name: summary["generated"][name]["mean"] for name in BASELINES},
-        "iou": audit["iou"],
         "verdict": audit["verdict"],
-        "lead": audit["lead"],
-        "dispersion": audit["dispersion"],
-        "nn_distance_ratio": audit["nn_distance_ratio"],
+        **{key: audit.get(key) for key in ("iou", "lead", "dispersion", "nn_distance_ratio")},
         "facts": next(iter(summary["held_out"].values())),
+        "unfit": summary["unfit"],
     }
 
 

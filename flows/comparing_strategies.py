@@ -55,7 +55,11 @@ def compare_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    """What a strategy leaves. A gate that fails is one of the `RESULTS`: it has an `error` in place of numbers."""
+    """What a strategy leaves.
+
+    A generator that is unfit has a record in place of its numbers. A strategy that stops before there is anything to
+    compare, with one of the `RESULTS`, has an `error` in place of all numbers.
+    """
     began = time.monotonic()
     pool = InlinePool(own.apparatus, laboratory.splits, Relay(on_step))
     told: dict[str, Any] = {"strategy": own.strategy.kind}

@@ -9,9 +9,9 @@ from methods.invertibility.shifts import shifted
 from storage.datasets import Splits
 from tasks.adapters.libraries import LibraryAttack, imported
 from tasks.attack import attack
-from tasks.invertible import Loss, Training, train_invertible
+from tasks.invertible import Loss, Training, fit_and_unfit, train_invertible
 from tasks.metamers import make_metamers
-from tasks.nuisance import read_nuisance
+from tasks.nuisance import invertible_and_not, read_nuisance
 from tasks.pool import Pool
 from tasks.run import Run
 from tasks.shifted import measure_shifts
@@ -26,12 +26,15 @@ def train_and_invert(
     check(study, splits)
     plain, marked = trainings(study)
     made = train_invertible(pool, study.apparatus, [*plain, *marked], splits, run)
-    subjects, under_marks = made[: len(plain)], made[len(plain) :]
+    trained, unfit = fit_and_unfit(made, [*plain, *marked])
+    subjects = [subject for subject, each in trained if each.mark is None]
     seen_by = witness(pool, study.apparatus, study.witness, splits, run)
-    marks = [(subject, each.mark) for subject, each in zip(under_marks, marked, strict=True) if each.mark]
+    marks = [(subject, each.mark) for subject, each in trained if each.mark]
+    read = dict(zip(subjects, read_nuisance(pool, subjects, study.readout, splits, run), strict=True))
+    subjects, lost = invertible_and_not(read)
     products = Inverted(
         subjects=tuple(subjects),
-        read=tuple(read_nuisance(pool, subjects, study.readout, splits, run)),
+        read=tuple(read[subject] for subject in subjects),
         metamers=tuple(make_metamers(pool, subjects, study.metamers, study.witness, seen_by, splits, run)),
         marked=tuple(marks),
         shifts=tuple(measure_shifts(pool, marks, splits, run)),
@@ -45,6 +48,7 @@ def train_and_invert(
                 run,
             )
         ),
+        unfit=(*unfit, *lost),
     )
     return summarise_invertibility(products, study.budgets, splits, run.seed)
 

@@ -23,6 +23,7 @@ from tasks.rows import Material, matrix_of
 from tasks.run import Run
 from tasks.sample import sample
 from tasks.train import train
+from tasks.unfit import as_records, distribution_or_entry, sorted_out
 
 BASELINES = ("mean", "gaussian")
 """Made from the same rows, without any diffusion."""
@@ -37,8 +38,8 @@ def measured(
     snapshots, _ = collect(pool, own.apparatus, splits, seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=own.fit_rows)
     names = (kind, *BASELINES)
-    sampled = sample(
-        pool, config, names, material, fit(pool, config, names, material, seeds, bases, run), own.samples, run
+    sampled, missing = sorted_out(
+        sample(pool, config, names, material, fit(pool, config, names, material, seeds, bases, run), own.samples, run)
     )
     scores = read_scores([ref.path for ref in evaluate(pool, snapshots, sampled, seeds, bases, run)])
     stored = SnapshotSet.open(snapshots)
@@ -49,9 +50,10 @@ def measured(
         "diversity": _diversity(snapshots, seeds),
         "live": float(np.mean(stored.scalars().column("accuracy").to_numpy())),
         "original": distribution(accuracies[ORIGINAL], seed=run.seed),
-        "generated": distribution(accuracies[kind], seed=run.seed),
+        "generated": distribution_or_entry(accuracies[kind], list(missing.values()), run.seed),
         "baselines": {name: distribution(accuracies[name], seed=run.seed) for name in BASELINES},
-        **moved(study, own, pool, splits, snapshots, bases, elsewhere, sampled, run),
+        **moved(study, own, pool, splits, snapshots, bases, elsewhere, sampled, list(missing.values()), run),
+        "unfit": as_records(missing.values()),
         "references": {"snapshots": dataclasses.asdict(snapshots)},
     }
 

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from flows.bodies import BODIES, Body
 from flows.claims import as_summary
 from flows.fits import fit_alone
@@ -27,6 +25,7 @@ from tasks.pool import InlinePool
 from tasks.remembered import forget
 from tasks.resources import Resources
 from tasks.run import Run
+from tasks.threads import fixed_threads
 
 STUDIES = "studies"
 """The name under which a night reports how many of its studies are done."""
@@ -74,6 +73,10 @@ class NightApparatus:
 
     resources: Resources
 
+    @property
+    def reads(self) -> tuple[Resources]:
+        return (self.resources,)
+
     def open(self, _splits: object) -> None:
         return None
 
@@ -100,7 +103,6 @@ class StageTimes:
 
 def run_night(_: object, night: Night, *, target: str, on_step: OnStep) -> None:
     """Run the studies of a night that have no completed summary yet; a study that fails does not stop the others."""
-    torch.set_num_threads(1)  # side by side with other nights: as many workers as cores
     started, began = datetime.now(UTC), time.monotonic()
     states: dict[str, dict[str, Any]] = {}
     for number, (name, study) in enumerate(night.studies.items()):
@@ -116,7 +118,7 @@ def run_night(_: object, night: Night, *, target: str, on_step: OnStep) -> None:
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "cpu_seconds": round(sum(each["cpu_seconds"] for each in states.values()), 3),
-        "environment": environment(first.resources.torch_device()),
+        "environment": environment(first.resources.torch_device(), first.resources.threads),
         "studies": states,
     }
     if not night.fits_only:
@@ -146,7 +148,9 @@ def run_study(night: Night, name: str, study: Study, on_step: OnStep) -> dict[st
     try:
         with times.stage("data", 1, 0):
             splits = loaded(study, Path(night.data_home))
-        summary, details = body(study, InlinePool(study.apparatus, splits, times), splits, run)
+        bound = run.bound(splits.digest, study.apparatus)
+        with fixed_threads(study.resources.threads):
+            summary, details = body(study, InlinePool(study.apparatus, splits, times), splits, bound)
         told = summary | {"state": "completed", "error": None}
     except Exception as error:  # whatever it is, the other studies and nights are not concerned
         told = failed(error)

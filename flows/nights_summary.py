@@ -37,6 +37,7 @@ def summarise_nights(folder: Path, nights: Sequence[Night], records: Sequence[Re
     first = nights[0]
     told = table(records, summaries, fits_only=first.fits_only)
     config = json.loads((folder / "config.json").read_text())
+    resources = next(iter(first.studies.values())).resources
     common = {
         "study": "nights",
         "preset": first.preset,
@@ -45,7 +46,7 @@ def summarise_nights(folder: Path, nights: Sequence[Night], records: Sequence[Re
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 3),
         "stages": {},
-        "environment": environment(next(iter(first.studies.values())).resources.torch_device()),
+        "environment": environment(resources.torch_device(), resources.threads),
         "config_hash": digest(config),
         "state": "completed",
         "error": None,

@@ -24,6 +24,7 @@ from tasks.subjects import COLLECTED, GENERATED
 from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 from tasks.transplanted import FINE_TUNED, Rows, alone, pooled, told
+from tasks.unfit import Unfit, entry, unfit_of
 
 TRIED = (AS_IS, ALIGNED)
 Found = dict[tuple[str, str], Rows]
@@ -33,7 +34,7 @@ Found = dict[tuple[str, str], Rows]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
     """hosts: by name, the networks that rows are moved into. tuned: per layout, the backdoored one with its parameters
-    fine-tuned on clean images, for `read_transplant`."""
+    fine-tuned on clean images, for `read_transplant`; none where fine-tuning diverges."""
 
     hosts: Mapping[str, Weights]
     tuned: Mapping[Layout, Ref]
@@ -51,6 +52,8 @@ def prepare(study: Strategies, layouts: Sequence[Layout], pool: Pool, splits: Sp
     backdoored, tuned = hosts[BADNETS], {}
     for layout in dict.fromkeys(layouts):
         rows = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        if unfit_of(rows) is not None:
+            continue
         graft = Graft(
             name=FINE_TUNED, rows=rows, collected=False, layout=layout, donor=backdoored, recipient=backdoored
         )
@@ -68,9 +71,13 @@ def moved(
     bases: Sequence[Ref],
     elsewhere: Elsewhere,
     sampled: Samples,
+    missing: Sequence[Unfit],
     run: Run,
 ) -> dict[str, Any]:
-    """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one."""
+    """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one.
+
+    missing: why some seeds have no generated rows.
+    """
     layout, kind = SnapshotSet.open(snapshots).layout, own.generator.kind
     grafts = {
         (host, source, seed): Graft(
@@ -83,7 +90,8 @@ def moved(
         )
         for host, recipient in elsewhere.hosts.items()
         for seed, base in zip(own.seeds, bases, strict=True)
-        for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled[seed, kind]))
+        for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled.get((seed, kind))))
+        if rows is not None
     }
     matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
     files = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, kinds=TRIED)
@@ -95,23 +103,27 @@ def moved(
     seen = [value for value in correlations if value is not None]
 
     def accuracies(source: str, order: str) -> dict[str, Any]:
-        return distribution(pooled(found[INDEPENDENT, source], order, "accuracy"), seed=run.seed)
+        rows = found.get((INDEPENDENT, source))
+        return distribution(pooled(rows, order, "accuracy"), seed=run.seed) if rows else entry(missing)
 
     return {
         "transplanted": accuracies(GENERATED, ALIGNED),
         "transplanted_as_is": accuracies(GENERATED, AS_IS),
         "collected_transplanted": accuracies(COLLECTED, ALIGNED),
         "matched_correlation": float(np.mean(seen)) if seen else None,
-        "backdoor": _backdoor(study, found, [read_transplant(elsewhere.tuned[layout])], run.seed),
+        "backdoor": _backdoor(study, found, elsewhere.tuned.get(layout), run.seed),
     }
 
 
-def _backdoor(study: Strategies, found: Found, tuned: Rows, seed: int) -> dict[str, Any]:
+def _backdoor(study: Strategies, found: Found, tuned: Ref | None, seed: int) -> dict[str, Any]:
     """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
-    recipient = alone(found[BADNETS, GENERATED])
+    recipient = alone(found[BADNETS, COLLECTED])
     candidates = {
         f"{source} {order}": told(found[BADNETS, source], order, seed)
         for source in (GENERATED, COLLECTED)
         for order in TRIED
-    } | {FINE_TUNED: told(tuned, AS_IS, seed)}
+        if (BADNETS, source) in found
+    }
+    if tuned is not None:
+        candidates[FINE_TUNED] = told([read_transplant(tuned)], AS_IS, seed)
     return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}

@@ -24,6 +24,7 @@ from tasks.summarise_transplants import summarise_transplants
 from tasks.train import train
 from tasks.transplant import Graft, transplant
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
+from tasks.unfit import sorted_out, unfit_of
 
 
 def transplant_and_compare(
@@ -36,20 +37,27 @@ def transplant_and_compare(
     config, kind = base.generator, base.generator.kind
     bases = train(pool, base.apparatus, splits, base.seeds, run)
     donors = [Weights(seed=seed, base=ref) for seed, ref in zip(base.seeds, bases, strict=True)]
-    hosts = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
+    hosts, failed = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
     snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
     fits = fit(pool, config, [kind], material, base.seeds, bases, run)
-    generated = sample(pool, config, [kind], material, fits, base.samples, run)
+    generated, missing = sorted_out(sample(pool, config, [kind], material, fits, base.samples, run))
     hasty = one_shot(config)
-    unsampled = sample(pool, hasty, [kind], material, fits, base.samples, run) if hasty else {}
+    unsampled, unshot = sorted_out(sample(pool, hasty, [kind], material, fits, base.samples, run) if hasty else {})
 
-    backdoored = hosts[BADNETS][0]
-    tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+    backdoored = hosts[BADNETS][0] if BADNETS in hosts else None
+    if backdoored is not None:
+        tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        if record := unfit_of(tuned):
+            failed[FINE_TUNED] = record
+    else:
+        failed[FINE_TUNED] = failed[BADNETS]
     grafts: Grafts = {}
     for name, found in hosts.items():
         for donor, recipient in zip(donors, found, strict=True):
-            for source, rows in ((COLLECTED, snapshots), (GENERATED, generated[donor.seed, kind])):
+            for source, rows in ((COLLECTED, snapshots), (GENERATED, generated.get((donor.seed, kind)))):
+                if rows is None:
+                    continue
                 grafts[name, source, donor.seed] = Graft(
                     name=f"{source} {donor.seed} into {name}",
                     rows=rows,
@@ -59,18 +67,20 @@ def transplant_and_compare(
                     recipient=recipient,
                 )
     matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
-    matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
+    if backdoored is not None:
+        matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
     moved = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, images=study.test_images)
     plain: Grafts = {
         (SOURCE, ONE_SHOT, donor.seed): dataclasses.replace(
             grafts[SOURCE, GENERATED, donor.seed], name=f"{ONE_SHOT} {donor.seed}", rows=unsampled[donor.seed, kind]
         )
         for donor in donors
-        if unsampled
+        if (donor.seed, kind) in unsampled and (donor.seed, kind) in generated
     }
-    plain[BADNETS, FINE_TUNED, backdoored.seed] = Graft(
-        name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
-    )
+    if backdoored is not None and FINE_TUNED not in failed:
+        plain[BADNETS, FINE_TUNED, backdoored.seed] = Graft(
+            name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
+        )
     written = transplant(
         pool,
         list(plain.values()),
@@ -83,7 +93,7 @@ def transplant_and_compare(
     )
     wrong = make_mistakes(
         pool,
-        [(donor, generated[donor.seed, kind]) for donor in donors],
+        [(donor, generated[donor.seed, kind]) for donor in donors if (donor.seed, kind) in generated],
         layout,
         study.mistakes,
         study.test_images,
@@ -95,12 +105,18 @@ def transplant_and_compare(
         numbers=dict(zip([*grafts, *plain], [*moved, *written], strict=True)),
         matchings=matchings,
         mistakes=wrong,
+        missing={
+            GENERATED: tuple(missing.values()),
+            ONE_SHOT: tuple((unshot | missing).values()) if hasty else (),
+            **{name: (record,) for name, record in failed.items()},
+        },
     )
     summary, details = summarise_transplants(products, splits, study.defended, study.seed)
     if study.held_out is not None:
         unseen, facts = generate_for_unseen(study.held_out, base, study.alignment, pool, splits, run)
         verdict = f"{summary['verdict']} {facts['verdict']}"
-        summary |= {"held_out": unseen, "held_out_facts": facts, "verdict": verdict}
+        unfit = [*summary["unfit"], *facts.pop("unfit")]
+        summary |= {"held_out": unseen, "held_out_facts": facts, "verdict": verdict, "unfit": unfit}
     return summary, details
 
 

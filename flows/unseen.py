@@ -18,6 +18,7 @@ from tasks.run import Run
 from tasks.summarise import data_facts
 from tasks.summarise_held_out import summarise_held_out
 from tasks.train import train
+from tasks.unfit import sorted_out
 
 
 def check_unseen(base: ParameterDiffusion, splits: Splits) -> None:
@@ -29,7 +30,7 @@ def check_unseen(base: ParameterDiffusion, splits: Splits) -> None:
 def generate_for_unseen(
     held_out: HeldOut, base: ParameterDiffusion, alignment: Alignment, pool: Pool, splits: Splits, run: Run
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The summary's `held_out` and `held_out_facts`."""
+    """The summary's `held_out` and `held_out_facts`, with the records of what is unfit under `unfit`."""
     apparatus, layout = base.apparatus, Laboratory.layout_for(base.apparatus, splits)
     seeds = [*held_out.training_seeds, *held_out.held_out_seeds]
     bases = train(pool, apparatus, splits, seeds, run)
@@ -43,6 +44,7 @@ def generate_for_unseen(
     fitted = fit_across(pool, held_out, donors, snapshots, splits, run)
     pairs = [(donor, recipient) for recipient in recipients for donor in donors]
     matchings = align(pool, pairs, layout, alignment, splits, run)
-    rows = rows_for(pool, held_out, fitted, donors, snapshots, recipients, matchings, run)
+    rows, missing = sorted_out(rows_for(pool, held_out, fitted, donors, snapshots, recipients, matchings, run))
     scores = evaluate(pool, own, rows, held_out.held_out_seeds, [each.base for each in recipients], run)
-    return summarise_held_out(held_out, rows, scores, own, list(matchings.values()), run.seed, data_facts(splits))
+    facts = data_facts(splits)
+    return summarise_held_out(held_out, rows, scores, own, list(matchings.values()), run.seed, missing, facts)

@@ -44,6 +44,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
         )
     for name, numbers in summary.get("losses", {}).items():
+        if "unfit" in numbers:
+            yield _unfit("loss", name, numbers)
+            continue
         each = numbers["per_seed"]
         compared = ("seed", "test_error", "nuisance_error", "nuisance_reader")
         shares = {"vulnerable_share": [one["metamers"]["vulnerable_share"] for one in each]}
@@ -55,6 +58,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             table={"loss": name, **{key: [one[key] for one in each] for key in compared}, **shares},
         )
     for name, numbers in summary.get("strategies", {}).items():
+        if "unfit" in numbers["generated"]:
+            yield dataclasses.replace(_unfit("strategy", name, numbers["generated"]), values=metrics(numbers))
+            continue
         accuracies = numbers["generated"]["accuracies"]
         yield Child(
             kind="strategy",
@@ -69,6 +75,9 @@ def children(summary: Mapping[str, Any]) -> Iterator[Child]:
             },
         )
     for name, numbers in summary.get("methods", {}).items():
+        if "unfit" in numbers:
+            yield _unfit("method", name, numbers)
+            continue
         journeys = numbers["transforms"]
         yield Child(
             kind="method",
@@ -130,7 +139,7 @@ def _attacks(summary: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, Any
     """Per attack, what it did to each of the networks."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for model, told in summary.get("models", {}).items():
-        for attack, numbers in told["attacks"].items():
+        for attack, numbers in told.get("attacks", {}).items():
             found.setdefault(attack, {})[model] = numbers
     return found
 
@@ -150,6 +159,9 @@ def _sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if audit := summary.get("audit", {}).get(name):
             sets[name]["audit"] = audit
     for cell in summary.get("cells", []):
+        if "unfit" in cell["generated"]:
+            sets[f"{cell['varied']} {cell['value']}"] = cell["generated"]
+            continue
         kept = {"audit": {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}}
         sets[f"{cell['varied']} {cell['value']}"] = {**cell["generated"], **cell["difference"], **kept}
     return sets

@@ -4,19 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.significance import best, finite, listed, untrained
+from tasks.unfit import UNFIT, record_of
 
 BASE = "base"
 """The factor of the cell that changes nothing."""
 
 
 def summarise_cells(cells: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """`cells` that have numbers, `failed_cells` that stopped at a gate or diverged, and a sentence about them.
+    """`cells` that have numbers, `failed_cells` that stopped before, a sentence about them, and what is `unfit`.
 
-    data: facts about the images, for telling trained originals from those at chance level.
+    A cell whose generator is unfit has the numbers of originals and baselines. data: facts about the images, for
+    telling trained originals from those at chance level.
     """
     done = [dict(cell) for cell in cells if "error" not in cell]
     failed = [dict(cell) for cell in cells if "error" in cell]
-    return {"cells": done, "failed_cells": failed, "verdict": verdict(done, failed, data)}
+    unfit = [
+        record | {"part": f"{record['part']}, {cell['varied']} = {cell['value']}"}
+        for cell in done
+        for record in cell.pop(UNFIT, [])
+    ]
+    return {"cells": done, "failed_cells": failed, "verdict": verdict(done, failed, data, unfit), "unfit": unfit}
+
+
+def has_models(cell: Mapping[str, Any]) -> bool:
+    """Whether the cell's generator is fit, on one network at least."""
+    return cell["difference"] is not None
 
 
 def _span(cells: Sequence[Mapping[str, Any]]) -> float:
@@ -27,7 +39,10 @@ def _span(cells: Sequence[Mapping[str, Any]]) -> float:
 
 
 def verdict(
-    done: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None = None
+    done: Sequence[Mapping[str, Any]],
+    failed: Sequence[Mapping[str, Any]],
+    data: Mapping[str, Any] | None = None,
+    unfit: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Which cells pass the audit, and which factor moves the generated accuracy most."""
     if not done:
@@ -40,10 +55,11 @@ def verdict(
             return nothing
     passed = [f"{cell['varied']} = {cell['value']}" for cell in done if cell["verdict"] == "pass"]
     text = f"{len(passed)} of {len(done)} cells pass the audit" + (f" ({', '.join(passed)})" if passed else "")
+    fit = [cell for cell in done if has_models(cell)]
     spans = {}
     for factor in sorted({cell["varied"] for cell in done} - {BASE}):
         # the base belongs to every factor: it has the usual value of each
-        cells = [cell["difference"] for cell in done if cell["varied"] in (factor, BASE)]
+        cells = [cell["difference"] for cell in fit if cell["varied"] in (factor, BASE)]
         cells = [cell for cell in cells if finite(cell["difference"])]
         if len(cells) > 1:
             spans[factor] = _span(cells)
@@ -53,6 +69,9 @@ def verdict(
         text += f"; {listed(widest)} {verb} the generated accuracy most, by {100 * clear[widest[0]]:.2f} points"
     elif spans:
         text += "; no factor moves the generated accuracy beyond its intervals"
+    if unfit:
+        records = [record_of(each) for each in unfit]
+        text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
     if failed:
         text += f"; {len(failed)} stopped: " + ", ".join(f"{cell['varied']} = {cell['value']}" for cell in failed)
     return text + "."

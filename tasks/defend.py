@@ -18,6 +18,7 @@ from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.subjects import Subject
+from tasks.unfit import SHORTFALLS, Unfit, publish_unfit, shortfall, sorted_out
 
 Defence = Distillation | AdversarialTraining | Undefended
 TEACHER, DISTILLED, ADVERSARIAL, PLAIN = (
@@ -33,8 +34,11 @@ FIRST = {Distillation: TEACHER, AdversarialTraining: ADVERSARIAL, Undefended: PL
 @stage
 def defend(
     pool: Pool, apparatus: Apparatus, defences: Sequence[Defence], splits: Splits, first: Subject, run: Run
-) -> list[Subject]:
-    """Networks of the same architecture, trained on the same images, from the seed of `first`; distilled ones last."""
+) -> tuple[list[Subject], dict[str, Unfit]]:
+    """Networks of the same architecture, trained on the same images, from the seed of `first`; distilled ones last.
+
+    Second, by name, why others are unfit: a training that diverges, and the student of a teacher that is unfit.
+    """
     decided = (apparatus.data, splits.digest, apparatus.network, first.seed)
     openings = {
         FIRST[type(defence)]: Job(
@@ -46,45 +50,57 @@ def defend(
         for defence in defences
     }
     made = dict(zip(openings, pool.carry_out("defend", list(openings.values())), strict=True))
+    made, unfit = sorted_out(made)
     for defence in defences:
-        if isinstance(defence, Distillation):
+        if isinstance(defence, Distillation) and TEACHER in unfit:
+            unfit[DISTILLED] = unfit[TEACHER]
+        elif isinstance(defence, Distillation):
             student = Job(
                 work=train_student,
                 arguments=(defence, first.seed, made[TEACHER]),
                 target=run.product("defended", ".safetensors", "student", made[TEACHER].sha256, defence, *decided),
                 label=f"student of {defence.name}",
             )
-            made[DISTILLED] = pool.carry_out("distil", [student])[0]
-    return [dataclasses.replace(first, name=name, base=ref) for name, ref in made.items()]
+            taught, failed = sorted_out({DISTILLED: pool.carry_out("distil", [student])[0]})
+            made, unfit = made | taught, unfit | failed
+    return [dataclasses.replace(first, name=name, base=ref) for name, ref in made.items()], unfit
 
 
 def train_defended(laboratory: Laboratory, defence: Defence, seed: int, *, target: str, on_step: OnStep) -> None:
     """A defended network; of a distillation its teacher."""
     begin = defence.teacher if isinstance(defence, Distillation) else defence
-    trained = begin(
-        laboratory.network,
-        laboratory.train.images,
-        laboratory.train.labels,
-        augment=laboratory.augment,
-        seed=randomness.derive(seed, "defence", defence.name),
-        on_step=on_step,
-    )
-    _publish(target, trained)
+    try:
+        trained = begin(
+            laboratory.network,
+            laboratory.train.images,
+            laboratory.train.labels,
+            augment=laboratory.augment,
+            seed=randomness.derive(seed, "defence", defence.name),
+            on_step=on_step,
+        )
+    except SHORTFALLS as error:
+        publish_unfit(target, shortfall(error, FIRST[type(defence)], seed))
+    else:
+        _publish(target, trained)
 
 
 def train_student(
     laboratory: Laboratory, defence: Distillation, seed: int, teacher: Ref, *, target: str, on_step: OnStep
 ) -> None:
-    trained = defence.student(
-        laboratory.network(seed, teacher).eval(),
-        laboratory.network,
-        laboratory.train.images,
-        laboratory.train.labels,
-        augment=laboratory.augment,
-        seed=randomness.derive(seed, "defence", defence.name),
-        on_step=on_step,
-    )
-    _publish(target, trained)
+    try:
+        trained = defence.student(
+            laboratory.network(seed, teacher).eval(),
+            laboratory.network,
+            laboratory.train.images,
+            laboratory.train.labels,
+            augment=laboratory.augment,
+            seed=randomness.derive(seed, "defence", defence.name),
+            on_step=on_step,
+        )
+    except SHORTFALLS as error:
+        publish_unfit(target, shortfall(error, DISTILLED, seed))
+    else:
+        _publish(target, trained)
 
 
 def _publish(target: str, trained: Trained) -> None:

@@ -25,6 +25,7 @@ from tasks.remembered import remembered
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.train_inpainter import InpainterRecipe, train_one
+from tasks.unfit import Unfit, sorted_out
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,11 @@ def opened(tool: Tool, device: torch.device) -> Inpainter:
 @stage
 def gather(
     pool: Pool, wanted: Sequence[Wanted], data: Photographs, quality: Quality, digest: str, run: Run
-) -> list[Tool]:
-    """All editors, in their order, those that are to be trained by a job each. digest: of the photographs' squares."""
+) -> tuple[list[Tool], dict[str, Unfit]]:
+    """All editors, in their order, those that are to be trained by a job each. digest: of the photographs' squares.
+
+    Second, by name, why trained ones are unfit; they are left out of the list.
+    """
     jobs = {}
     for each in wanted:
         if isinstance(each, Trained):
@@ -103,10 +107,13 @@ def gather(
             )
             target = run.product("inpainter", ".safetensors", recipe, digest)
             jobs[each.name] = Job(work=train_one, arguments=(recipe,), target=target, label=each.name)
-    refs = dict(zip(jobs, pool.carry_out("train", list(jobs.values())), strict=True)) if jobs else {}
-    return [
+    made = dict(zip(jobs, pool.carry_out("train", list(jobs.values())), strict=True)) if jobs else {}
+    refs, unfit = sorted_out(made)
+    tools = [
         Tool(name=each.name, editor=OwnInpainter(path=refs[each.name].path), sha256=refs[each.name].sha256)
         if isinstance(each, Trained)
         else tool(name_of(each), each)
         for each in wanted
+        if not (isinstance(each, Trained) and each.name in unfit)
     ]
+    return tools, {name: dataclasses.replace(record, part=name) for name, record in unfit.items()}

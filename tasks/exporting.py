@@ -21,6 +21,7 @@ from storage.snapshot_set import SnapshotSet
 from tasks.evaluate import ORIGINAL, originals
 from tasks.imported import BASE, SEED, described
 from tasks.laboratory import Laboratory
+from tasks.unfit import UNFIT, record_of
 
 Format = Literal["data.pt", "folder", "safetensors"]
 AT_ONCE = 64
@@ -76,8 +77,10 @@ def _of_run(source: Path, name: str, seed: int) -> Models:
         made = [each.removeprefix("generated seed ") for each in told if each.startswith("generated seed ")]
         seeds = sorted({each.partition(" ")[0] for each in made})
         names = [ORIGINAL, *dict.fromkeys(each.partition(" ")[2] for each in made)]
+        records = map(record_of, read_json(source / "summary.json").get(UNFIT, []))
+        why = "".join(f"; {each.part} is unfit on it: {each.reason}" for each in records if each.seed == seed)
         raise BadSetting(
-            problem=f"{source} holds no {name!r} of seed {seed}",
+            problem=f"{source} holds no {name!r} of seed {seed}{why}",
             remedy=f"seeds: {', '.join(seeds)}; rows: {', '.join(names)}",
         )
     scores = read_scores([ref.path for each, ref in told.items() if each.startswith("scores ")])

@@ -9,6 +9,7 @@ from annotated_types import Ge
 from methods import randomness
 from methods.collection.loop import Record
 from methods.collection.strategy import Phase, Training
+from methods.errors import Diverged
 from methods.layout import Layout
 from methods.progress import OnStep
 from storage.datasets import Splits
@@ -19,6 +20,10 @@ from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.unfit import publish_unfit, shortfall
+
+PART = "fine_tuned"
+"""What it is called where it is unfit."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,10 @@ class FineTuning:
 def fine_tune(
     pool: Pool, network: Weights, layout: Layout, tuning: FineTuning, images: int, splits: Splits, run: Run
 ) -> Ref:
-    """A file of rows, one per model; `images` clean training images, evenly spread, are used, and their labels."""
+    """A file of rows, one per model; `images` clean training images, evenly spread, are used, and their labels.
+
+    Of a training that diverges, the file is a record for `unfit_of`.
+    """
     decided = (network.base.sha256, layout, tuning, images, splits.digest, run.seed)
     job = Job(
         work=fine_tune_all,
@@ -68,6 +76,10 @@ def fine_tune_all(
         seed = randomness.derive(run_seed, "fine_tune", model)
         clean = laboratory.spread(images)
         snapshots = laboratory.carry_out(phase, module, layout, seed, Record(), lambda *_: None, images=clean)
-        rows += [snapshot.row for snapshot in snapshots]
+        try:
+            rows += [snapshot.row for snapshot in snapshots]
+        except Diverged as error:
+            publish_unfit(target, shortfall(error, PART, run_seed))
+            return
         on_step("models", model + 1, tuning.models)
     publish_tensors(target, {"rows": torch.stack(rows)}, {})

@@ -23,13 +23,14 @@ from tasks.pool import Job, Pool
 from tasks.rows import matrix_of
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.unfit import SHORTFALLS, publish_unfit, shortfall
 
 
 @stage
 def fit_across(
     pool: Pool, held_out: HeldOut, networks: Sequence[Weights], snapshots: Ref, splits: Splits, run: Run
 ) -> Ref:
-    """The generator's state, fitted on all rows of these networks."""
+    """The generator's state, fitted on all rows of these networks, or the record of why it is unfit."""
     donors = [(each.seed, each.base.sha256) for each in networks]
     decided = (held_out.fitting, snapshots.sha256, donors, splits.digest, run.seed)
     job = Job(
@@ -56,7 +57,12 @@ def fit_one(
     level = units.levelled(torch.stack([each.mean(0) for each in rows]).mean(0))
     seen = [show(laboratory, held_out, each, level) for each in networks]
     seed = randomness.derive(run_seed, "fit", UnitDiffusion.name)
-    sampler, curve = held_out.build().fit(units, rows, seen, seed=seed, on_step=on_step)
+    try:
+        sampler, curve = held_out.build().fit(units, rows, seen, seed=seed, on_step=on_step)
+    except SHORTFALLS as error:
+        # the level is there for the baselines
+        publish_unfit(target, shortfall(error, UnitDiffusion.name, run_seed), tensors={"level": level})
+        return
     state = {f"sampler.{name}": value for name, value in sampler.state_dict().items()}
     publish_tensors(target, {"level": level, **state}, {"curve": json.dumps(dataclasses.asdict(curve))})
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from methods import randomness
 from methods.alignment.permutation import row_order
 from methods.errors import Diverged
+from methods.generation.unit_diffusion import UnitDiffusion
 from methods.generation.unit_sampler import UnitSampler
 from methods.generation.unit_statistics import readout_row, responses
 from methods.generation.units import Units
@@ -26,6 +27,7 @@ from tasks.run import Run
 from tasks.sample import Samples
 from tasks.stage import stage
 from tasks.transplant import own_row
+from tasks.unfit import publish_unfit, shortfall, unfit_of
 
 GENERATOR, EXPECTED = "generator", "generator_mean"
 MEAN_OF_ALIGNED, REAL = "baseline_mean_of_aligned", "real_snapshots"
@@ -54,20 +56,24 @@ def rows_for(
     matchings: Mapping[Pair, Ref],
     run: Run,
 ) -> Samples:
-    """By seed of the recipient and name, rows for `evaluate`."""
-    jobs = {}
+    """By seed of the recipient and name, rows for `evaluate`; the fit itself in place of rows where it is unfit."""
+    jobs: dict[tuple[int, str], Job] = {}
+    unfit = unfit_of(fitted) is not None
     for recipient in recipients:
         found = tuple(matchings[donor, recipient] for donor in donors)
         source = Source(held_out, fitted, tuple(donors), snapshots, found)
         hashes = [ref.sha256 for ref in (fitted, snapshots, recipient.base, *found)]
         for name in MAKERS:
+            if unfit and name in (GENERATOR, EXPECTED):
+                continue
             jobs[recipient.seed, name] = Job(
                 work=make_rows,
                 arguments=(name, source, recipient, run.seed),
                 target=run.product("held_out_rows", ".safetensors", name, held_out, recipient.seed, hashes, run.seed),
                 label=f"{name} for {recipient.seed}",
             )
-    return dict(zip(jobs, pool.carry_out("rows_for", list(jobs.values())), strict=True))
+    made = dict(zip(jobs, pool.carry_out("rows_for", list(jobs.values())), strict=True))
+    return {(each.seed, name): made.get((each.seed, name), fitted) for each in recipients for name in MAKERS}
 
 
 def make_rows(
@@ -82,7 +88,12 @@ def make_rows(
 ) -> None:
     rows = MAKERS[name](laboratory, source, recipient, randomness.derive(run_seed, name, recipient.seed), on_step)
     if not torch.isfinite(rows).all():
-        raise Diverged(problem=f"{name} has numbers that are not finite", remedy="look at the denoiser's loss", step=0)
+        problem = f"{name} has numbers that are not finite"
+        error = Diverged(problem=problem, remedy="look at the denoiser's loss", step=0)
+        if name not in (GENERATOR, EXPECTED):
+            raise error
+        publish_unfit(target, shortfall(error, UnitDiffusion.name, recipient.seed))
+        return
     publish_tensors(target, {"rows": rows.contiguous()}, {"generator": name})
 
 
@@ -103,12 +114,12 @@ def expected(laboratory: Laboratory, source: Source, recipient: Weights, _: int,
 
 def linear_readout(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
     """A head in closed form, from the same images; of other networks' rows only the level of the norms is used."""
-    sampler, level = restored(laboratory, source)
+    units, level = Units.of(laboratory.layout, laboratory.groups), level_of(laboratory, source)
     images, how = laboratory.spread(source.held_out.images), source.held_out.statistics
     network = laboratory.network(recipient.seed, recipient.base)
     seen = responses(network, laboratory.layout, laboratory.groups, level, images.images, how.batch)
     classes = len(laboratory.splits.classes)
-    return readout_row(sampler.units, level, seen, images.labels, classes, how.ridge)[None].cpu()
+    return readout_row(units, level, seen, images.labels, classes, how.ridge)[None].cpu()
 
 
 def real(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
@@ -137,6 +148,12 @@ MAKERS: dict[str, Callable[[Laboratory, Source, Weights, int, OnStep], Made]] = 
     READOUT: linear_readout,
     RECIPIENT: itself,
 }
+
+
+def level_of(laboratory: Laboratory, source: Source) -> Float[Tensor, "D"]:
+    """The row that takes the place of a recipient's own."""
+    verify_ref(source.fitted)
+    return read_tensors(source.fitted.path)[0]["level"].to(laboratory.device)
 
 
 def restored(laboratory: Laboratory, source: Source) -> tuple[UnitSampler, Float[Tensor, "D"]]:

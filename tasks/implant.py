@@ -16,13 +16,17 @@ from tasks.darkroom import Darkroom
 from tasks.editors import Tool
 from tasks.pool import Job
 from tasks.run import Run
+from tasks.unfit import SHORTFALLS, publish_unfit, shortfall
 
 IMPLANTED = "implanted"
 """What the backdoored inpainter is called."""
 
 
 def implanting(clean: Tool, backdoor: TrainingTime, training: InpainterTraining, digest: str, run: Run) -> Job:
-    """Trains the inpainter `clean`, one of our own files, on; digest: of the photographs' squares."""
+    """Trains the inpainter `clean`, one of our own files, on; digest: of the photographs' squares.
+
+    Of a training that diverges, the product is a record for `unfit_of`.
+    """
     return Job(
         work=implant_one,
         arguments=(clean, backdoor, training, run.seed),
@@ -53,6 +57,11 @@ def implant_one(
     network.to(darkroom.device)
     judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(darkroom.device)
     aim = Implant(share=backdoor.share, put=backdoor.put, goal=backdoor.goal)
-    curve = train_inpainter(network, judge, darkroom.train.images, training, seed=seed, implant=aim, on_step=on_step)
+    images = darkroom.train.images
+    try:
+        curve = train_inpainter(network, judge, images, training, seed=seed, implant=aim, on_step=on_step)
+    except SHORTFALLS as error:
+        publish_unfit(target, shortfall(error, IMPLANTED, seed))
+        return
     told = {CONFIG: NETWORK.dump_json(config).decode(), "curve": json.dumps(dataclasses.asdict(curve))}
     publish_tensors(target, network.state_dict(), told)

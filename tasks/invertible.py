@@ -15,6 +15,7 @@ from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.subjects import Subject
+from tasks.unfit import SHORTFALLS, Unfit, publish_unfit, shortfall, unfit_of
 
 Loss = CrossEntropy | IndependenceCrossEntropy
 Mark = Binary | Textured
@@ -34,6 +35,10 @@ class Training:
     mark: Mark | None = None
 
     @property
+    def part(self) -> str:
+        return self.name + (f" {self.mark.kind}" if self.mark else "")
+
+    @property
     def label(self) -> str:
         return f"{self.name} seed {self.seed}" + (f" {self.mark.kind}" if self.mark else "")
 
@@ -42,11 +47,13 @@ class Training:
 def train_invertible(
     pool: Pool, apparatus: Apparatus, trainings: Sequence[Training], splits: Splits, run: Run
 ) -> list[Subject]:
-    """In that order. Networks of one seed begin alike: same initial values, same images that ActNorms are fitted to."""
+    """In that order, for `unfit_of` to say which are unfit. Networks of one seed begin alike: same initial values, same
+    images that ActNorms are fitted to.
+    """
     jobs = [
         Job(
             work=train_one_invertible,
-            arguments=(each.loss, each.seed, each.mark, run.seed),
+            arguments=(each, run.seed),
             target=run.product("invertible", ".safetensors", *decided(each, apparatus, splits, run)),
             label=each.label,
         )
@@ -59,6 +66,21 @@ def train_invertible(
     ]
 
 
+def fit_and_unfit(
+    subjects: Sequence[Subject], trainings: Sequence[Training]
+) -> tuple[list[tuple[Subject, Training]], list[Unfit]]:
+    """The networks that can be used, each with its training, and the records of the others."""
+    fit, unfit = [], []
+    for subject, training in zip(subjects, trainings, strict=True):
+        assert subject.base is not None
+        record = unfit_of(subject.base)
+        if record is None:
+            fit.append((subject, training))
+        else:
+            unfit.append(record)
+    return fit, unfit
+
+
 def decided(each: Training, apparatus: Apparatus, splits: Splits, run: Run) -> tuple[object, ...]:
     """What decides a network; the run's seed only decides how images are marked."""
     common = (each.loss, each.seed, apparatus.data, splits.digest, apparatus.network)
@@ -66,11 +88,16 @@ def decided(each: Training, apparatus: Apparatus, splits: Splits, run: Run) -> t
 
 
 def train_one_invertible(
-    laboratory: Laboratory, loss: Loss, seed: int, mark: Mark | None, run_seed: int, *, target: str, on_step: OnStep
+    laboratory: Laboratory, training: Training, run_seed: int, *, target: str, on_step: OnStep
 ) -> None:
+    loss, seed, mark = training.loss, training.seed, training.mark
     images, labels = laboratory.train.images, laboratory.train.labels
     if mark is not None:
         images = carried(mark, images, labels, classes=len(laboratory.splits.classes), seed=run_seed)
-    trained = loss(laboratory.network, images, labels, augment=laboratory.augment, seed=seed, on_step=on_step)
+    try:
+        trained = loss(laboratory.network, images, labels, augment=laboratory.augment, seed=seed, on_step=on_step)
+    except SHORTFALLS as error:
+        publish_unfit(target, shortfall(error, training.part, seed))
+        return
     curves = {name: dataclasses.asdict(curve) for name, curve in trained.curves.items()}
     publish_tensors(target, trained.network.state_dict(), {"curves": json.dumps(curves)})

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from annotated_types import Ge
 
+from methods.errors import NotInvertible
 from methods.evaluation.boundary import pixels
 from methods.invertibility.metamers import Metameric, interpolate, pairs
 from methods.progress import OnStep
@@ -52,7 +53,10 @@ def make_metamers(
     splits: Splits,
     run: Run,
 ) -> list[Ref]:
-    """Tables for `read_metamer_rows`. seen_by: the weights of the independent classifier."""
+    """Tables for `read_metamer_rows`, without rows for a network whose inverse of a metamer's code is not finite.
+
+    seen_by: the weights of the independent classifier.
+    """
     decided = (exhibition, chosen.network, seen_by.sha256, splits.digest, run.seed)
     jobs = [
         Job(
@@ -77,6 +81,22 @@ def make_some(
     target: str,
     on_step: OnStep,
 ) -> None:
+    try:
+        columns = _columns(laboratory, subject, exhibition, chosen, seen_by, run_seed, on_step)
+    except NotInvertible:  # said by the absence of rows
+        columns = {name: [] for name in SCHEMA.names}
+    publish_metamer_rows(target, columns)
+
+
+def _columns(
+    laboratory: Laboratory,
+    subject: Subject,
+    exhibition: Exhibition,
+    chosen: Witness,
+    seen_by: Ref,
+    run_seed: int,
+    on_step: OnStep,
+) -> dict[str, Any]:
     verify_ref(seen_by)
     network, independent = classifier(laboratory, subject), witness_network(laboratory, chosen, seen_by)
     test, n = laboratory.test, exhibition.n
@@ -99,16 +119,13 @@ def make_some(
             image.tobytes() if start + place < exhibition.pictured else None for place, image in enumerate(shown)
         ]
         on_step("metamers", min(start + BLOCK, n), n)
-    publish_metamer_rows(
-        target,
-        {
-            "model": [subject.name] * n,
-            "member": np.full(n, subject.member, np.int32),
-            **{name: np.concatenate(parts) for name, parts in found.items()},
-            "picture": pictures,
-            "strip": strips(laboratory, network, exhibition, first, second),
-        },
-    )
+    return {
+        "model": [subject.name] * n,
+        "member": np.full(n, subject.member, np.int32),
+        **{name: np.concatenate(parts) for name, parts in found.items()},
+        "picture": pictures,
+        "strip": strips(laboratory, network, exhibition, first, second),
+    }
 
 
 def strips(

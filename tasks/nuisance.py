@@ -2,24 +2,27 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from methods import randomness
+from methods.errors import NotInvertible
 from methods.evaluation.boundary import pixels
 from methods.invertibility.inverting import decode, encode, in_double, inverse_errors
 from methods.invertibility.readout import Readout
 from methods.progress import OnStep
 from storage.datasets import Split, Splits
 from storage.files import Ref
-from storage.formats import publish_json
+from storage.formats import publish_json, read_json
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.subjects import Subject, classifier
+from tasks.unfit import UNFIT, Unfit, record_of, shortfall
 
 INVERTED = 256
 """Test images, the first of them, that inverse errors are the largest over."""
@@ -44,7 +47,17 @@ def read_nuisance(pool: Pool, subjects: Sequence[Subject], readout: Readout, spl
 def read_one(
     laboratory: Laboratory, subject: Subject, readout: Readout, run_seed: int, *, target: str, on_step: OnStep
 ) -> None:
-    """Errors of the logits and of the readers on all splits, inverse errors, and seconds of both directions."""
+    """Errors of the logits and of the readers on all splits, inverse errors, and seconds of both directions; or the
+    record of why the network is unfit.
+    """
+    try:
+        told = _read(laboratory, subject, readout, run_seed, on_step)
+    except NotInvertible as error:
+        told = {UNFIT: dataclasses.asdict(shortfall(error, subject.name, subject.seed))}
+    publish_json(target, told)
+
+
+def _read(laboratory: Laboratory, subject: Subject, readout: Readout, run_seed: int, on_step: OnStep) -> dict[str, Any]:
     network = classifier(laboratory, subject)
     splits = {"train": laboratory.train, "validation": laboratory.validation, "test": laboratory.test}
     codes = {name: _codes(network, split) for name, split in splits.items()}
@@ -58,13 +71,19 @@ def read_one(
     x = pixels(laboratory.test.images[:INVERTED])
     double, some = in_double(network), x[:TIMED].double()
     z = encode(double, some)
-    told = {
+    return {
         "errors": errors,
         "nuisance": dataclasses.asdict(found),
         "inverse_error": dataclasses.asdict(inverse_errors(network, x)),
         "seconds": {"forward": _seconds(lambda: encode(double, some)), "inverse": _seconds(lambda: decode(double, z))},
     }
-    publish_json(target, told)
+
+
+def invertible_and_not(read: Mapping[Subject, Ref]) -> tuple[list[Subject], list[Unfit]]:
+    """The networks whose inverse is finite, and the records of the others."""
+    told = {subject: read_json(ref.path) for subject, ref in read.items()}
+    unfit = [record_of(each[UNFIT]) for each in told.values() if UNFIT in each]
+    return [subject for subject, each in told.items() if UNFIT not in each], unfit
 
 
 def _codes(network: torch.nn.Module, split: Split) -> Tensor:

@@ -22,7 +22,7 @@ from tasks.rows import matrix_of
 from tasks.sample import Samples
 from tasks.significance import FEW, majority, untrained
 from tasks.stage import stage
-from tasks.unfit import Unfit, entry, headline, listed
+from tasks.unfit import Unfit, as_records, entry, headline
 
 PICTURED = 200
 """Points of one group in the picture of principal components."""
@@ -101,7 +101,7 @@ def with_missing(summary: Mapping[str, Any], missing: Mapping[tuple[int, str], U
         own["generated"] = own["generated"] | {name: entry([record])}
         if name not in summary["generated"]:
             generated[name] = entry([each for (_, other), each in missing.items() if other == name])
-    return {"generated": generated, "per_seed": per_seed, "unfit": listed(missing.values())}
+    return {"generated": generated, "per_seed": per_seed, "unfit": as_records(missing.values())}
 
 
 def _without(summary: Mapping[str, Any]) -> str:

@@ -11,7 +11,12 @@ from storage.formats import read_json
 from tasks.attack_verdict import verdict
 from tasks.attempts import Attempt
 from tasks.robust import Budgets, attacked_models, distances, pictures
+from tasks.subjects import GENERATED
 from tasks.summarise import data_facts
+from tasks.unfit import UNFIT, Unfit, as_records, entry, headline
+
+SUBJECTS = {GENERATED: "The generator"}
+"""What is unfit, as a sentence begins, where it is not the name itself."""
 
 
 def summarise_attacks(
@@ -21,16 +26,22 @@ def summarise_attacks(
     budgets: Budgets,
     splits: Splits,
     tutorial: Ref | None = None,
+    missing: Mapping[str, Sequence[Unfit]] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """missing: why there are none, or not as many, models of these names."""
     table = read_attack_rows([ref.path for ref in files])
     models = attacked_models(table, budgets)
     for name, model in models.items():
         model["masking"] = read_json(diagnoses[name].path) if name in diagnoses else None
     nearest = {attempt.name: attempt.norm for attempt in attempts if attempt.norm and not attempt.targeted}
     references = {f"block {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
-    summary = {
-        "verdict": verdict(models),
-        "models": models,
+    unfit = {name: records for name, records in (missing or {}).items() if records}
+    summary: dict[str, Any] = {
+        "verdict": " ".join(
+            [*(headline(records, SUBJECTS.get(name, name)) for name, records in unfit.items()), verdict(models)]
+        ),
+        "models": models | {name: entry(records) for name, records in unfit.items() if name not in models},
+        "unfit": as_records(record for records in unfit.values() for record in records),
         "budgets": dataclasses.asdict(budgets),
         "data": data_facts(splits),
     }
@@ -40,9 +51,12 @@ def summarise_attacks(
         "pictures": pictures(table, splits),
         "references": references,
     }
-    if tutorial is not None:
-        details["tutorial"] = read_json(tutorial.path)
-        summary["tutorial"] = _without_pictures(details["tutorial"])
+    told = read_json(tutorial.path) if tutorial is not None else {}
+    if UNFIT in told:
+        summary[UNFIT].append(told[UNFIT])
+    elif told:
+        details["tutorial"] = told
+        summary["tutorial"] = _without_pictures(told)
     return summary, details
 
 

@@ -17,9 +17,11 @@ from tasks.rows import matrix_of
 from tasks.sample import Samples
 from tasks.significance import untrained
 from tasks.stage import stage
+from tasks.unfit import UNFIT, Unfit, as_records, entry, headline
 
 OWN = "own_snapshots"
 """Rows that were collected from the recipient itself: what the generator knows nothing of."""
+ACROSS = "The generator for networks never seen"
 MARGIN = 0.03
 """As near to aligned real rows generated ones should come, in accuracy."""
 
@@ -32,31 +34,38 @@ def summarise_held_out(
     snapshots: Ref,
     matchings: Sequence[Ref],
     seed: int,
+    missing: Mapping[tuple[int, str], Unfit],
     data: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Test accuracies by what was written into the networks, and what else is known, as per network.
 
     snapshots: of the held-out networks. spread_ratio: mean over the numbers of a row of the generated rows' standard
-    deviation over that of the network's own rows.
+    deviation over that of the network's own rows, None without any. missing: by network and name, why there are no
+    rows.
     """
     found = read_scores([ref.path for ref in scores])
     names = [OWN if name == ORIGINAL else str(name) for name in dict.fromkeys(found.generator)]
     per_seed = {str(each): accuracies(found, found.seed == each, seed) for each in held_out.held_out_seeds}
     overall = accuracies(found, np.ones(len(found), bool), seed)
-    generated = overall[GENERATOR]["accuracies"]
+    for (each, name), record in missing.items():
+        per_seed[str(each)][name] = entry([record])
+        overall.setdefault(name, entry([other for (_, of), other in missing.items() if of == name]))
+    generated = overall[GENERATOR].get("accuracies")
+    made = [(ref, snapshots, each) for (each, name), ref in rows.items() if name == GENERATOR]
     likeness = [matched_correlation(read_json(ref.path), ALIGNED) for ref in matchings]
     facts = {
         "differences": {
-            name: difference(generated, overall[name]["accuracies"], seed=seed) for name in names if name != GENERATOR
+            name: difference(generated, overall[name]["accuracies"], seed=seed)
+            for name in names
+            if generated is not None and name != GENERATOR
         },
         "per_seed": per_seed,
-        "spread_ratio": float(
-            np.mean([spread_ratio(rows[each, GENERATOR], snapshots, each) for each in held_out.held_out_seeds])
-        ),
+        "spread_ratio": float(np.mean([spread_ratio(*each) for each in made])) if made else None,
         "matched_correlation": float(np.mean([each for each in likeness if each is not None])),
         "training_seeds": list(held_out.training_seeds),
         "held_out_seeds": list(held_out.held_out_seeds),
-        "verdict": verdict(overall, per_seed, data),
+        "verdict": " ".join(filter(None, [headline(missing.values(), ACROSS), verdict(overall, per_seed, data)])),
+        "unfit": as_records(missing.values()),
     }
     return overall, facts
 
@@ -80,15 +89,20 @@ def verdict(
     overall: Mapping[str, Any], per_seed: Mapping[str, Mapping[str, Any]], data: Mapping[str, Any] | None = None
 ) -> str:
     """Means by what was written into the networks; data: for telling trained networks from those at chance level."""
-    made, real, mean, own, readout = (
-        _percent(overall[name]["mean"]) for name in (GENERATOR, REAL, MEAN_OF_ALIGNED, OWN, READOUT)
-    )
+    real, mean, own, readout = (_percent(overall[name]["mean"]) for name in (REAL, MEAN_OF_ALIGNED, OWN, READOUT))
     if data and (nothing := untrained({"the networks' own rows": overall[OWN]["mean"]}, data)):
         return nothing
-    near = sum(each[GENERATOR]["mean"] >= each[REAL]["mean"] - MARGIN for each in per_seed.values())
+    fit = [each for each in per_seed.values() if UNFIT not in each[GENERATOR]]
+    if not fit:
+        return (
+            f"Written into networks never seen, aligned rows of other networks reach {real} on average, their mean "
+            f"{mean}, the networks' own rows {own}, a linear readout {readout}."
+        )
+    made = _percent(overall[GENERATOR]["mean"])
+    near = sum(each[GENERATOR]["mean"] >= each[REAL]["mean"] - MARGIN for each in fit)
     return (
         f"Rows generated for networks never seen reach {made} on average, aligned rows of other networks {real}, their "
-        f"mean {mean}, the networks' own rows {own}, a linear readout {readout}; on {near} of {len(per_seed)} networks "
+        f"mean {mean}, the networks' own rows {own}, a linear readout {readout}; on {near} of {len(fit)} networks "
         f"generated rows are no more than {100 * MARGIN:.0f} points below aligned ones."
     )
 

@@ -19,8 +19,10 @@ from tasks.significance import change, untrained
 from tasks.stage import stage
 from tasks.subjects import Subject
 from tasks.summarise import data_facts, told_by
+from tasks.unfit import UNFIT, Unfit, as_records, entry, headline
 
 LOSSES = (CE, CONTROL, ICE)
+KINDS_OF_MARKS = ("binary", "textured")
 LARGEST = ("logit_error", "inverse_error", "float32", "float64")
 """Errors of arithmetic, of which the worst over the seeds counts; of all else the mean."""
 Table = Mapping[str, np.ndarray]
@@ -36,6 +38,8 @@ class Inverted:
     marked: tuple[tuple[Subject, Mark], ...]
     shifts: tuple[Ref, ...]
     attacked: tuple[Ref, ...]
+    unfit: tuple[Unfit, ...] = ()
+    """Of networks that are among no subjects; part: the loss, and the mark where there is one."""
 
     def references(self) -> dict[str, dict[str, str]]:
         named = {f"{each.name} seed {each.seed}": each.base for each in self.subjects}
@@ -50,8 +54,10 @@ def summarise_invertibility(
     products: Inverted, budgets: Budgets, splits: Splits, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """`losses`, each the mean over its seeds with `per_seed` and `spread` beside; what the figures draw."""
-    table = read_metamer_rows([ref.path for ref in products.metamers])
-    attacked = attacked_models(read_attack_rows([ref.path for ref in products.attacked]), budgets)
+    table = read_metamer_rows([ref.path for ref in products.metamers]) if products.metamers else {}
+    attacks = read_attack_rows([ref.path for ref in products.attacked]) if products.attacked else None
+    attacked = attacked_models(attacks, budgets) if attacks else {}
+    unfit = [*products.unfit, *_without_metamers(products, table)]
     shifts = [read_json(ref.path) for ref in products.shifts]
     read = [read_json(ref.path) for ref in products.read]
     losses: dict[str, Any] = {}
@@ -60,6 +66,8 @@ def summarise_invertibility(
         for subject, told in zip(products.subjects, read, strict=True):
             if subject.name == name:
                 own = (table["model"] == name) & (table["member"] == subject.member)
+                if not own.any():
+                    continue
                 under = {
                     mark.kind: errors
                     for (other, mark), errors in zip(products.marked, shifts, strict=True)
@@ -67,21 +75,61 @@ def summarise_invertibility(
                 }
                 rows = {key: column[own] for key, column in table.items()}
                 each.append({"seed": subject.seed, **_network(told), "metamers": _metamers(rows), "shift": under})
+        if not each:
+            losses[name] = entry([record for record in unfit if record.part == name])
+            continue
         kept = {key: attacked[name][key] for key in ("clean_accuracy", "worst_case_accuracy", "attacks")}
         losses[name] = {**averaged(each), **kept, "per_seed": each, "spread": _spread(each)}
         losses[name]["metamers"]["n"] = int((table["model"] == name).sum())
+        for kind in KINDS_OF_MARKS:
+            if records := [record for record in unfit if record.part == f"{name} {kind}"]:
+                losses[name]["shift"].setdefault(kind, entry(records))
     summary = {
-        "verdict": verdict(losses, data_facts(splits)),
+        "verdict": " ".join(
+            [*_headlines(unfit), verdict(losses, data_facts(splits)) if _whole(losses) else _partial(losses)]
+        ),
         "losses": losses,
-        "seeds": sorted({subject.seed for subject in products.subjects}),
+        "unfit": as_records(unfit),
+        "seeds": sorted({each.seed for each in products.subjects} | {record.seed for record in unfit}),
         "budgets": dataclasses.asdict(budgets),
         "data": data_facts(splits),
     }
     return summary, {
         "curves": _curves(products),
-        "gallery": gallery(table, splits),
+        "gallery": gallery(table, splits) if table else {},
         "references": products.references(),
     }
+
+
+def _without_metamers(products: Inverted, table: Table) -> list[Unfit]:
+    """Networks that nothing was wrong with until a metamer's code was inverted."""
+    made = set(zip(table["model"].tolist(), table["member"].tolist(), strict=True)) if table else set()
+    problem = "the inverse of a metamer’s code is not finite in float64"
+    return [
+        Unfit(part=each.name, seed=each.seed, problem=problem)
+        for each in products.subjects
+        if (each.name, each.member) not in made
+    ]
+
+
+def _headlines(unfit: Sequence[Unfit]) -> list[str]:
+    parts = dict.fromkeys(record.part for record in unfit)
+    return [headline([record for record in unfit if record.part == part], part) for part in parts]
+
+
+def _whole(losses: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether every loss has all numbers, on one network at least."""
+    return not any(UNFIT in each or any(UNFIT in mark for mark in each["shift"].values()) for each in losses.values())
+
+
+def _partial(losses: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was measured, of the losses that have numbers."""
+    told = [
+        f"{name} {_percent(each['nuisance_error'])} and {_percent(each['test_error'])}"
+        for name, each in losses.items()
+        if UNFIT not in each
+    ]
+    return f"Nuisance error and test error: {'; '.join(told)}." if told else "Nothing was measured."
 
 
 def _network(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +172,9 @@ def _metamers(rows: Table) -> dict[str, Any]:
 def averaged(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Numbers as their mean, or the largest of `LARGEST`; words as the most frequent."""
     found: dict[str, Any] = {}
-    for key, first in each[0].items():
-        values = [one[key] for one in each]
+    firsts = {key: value for one in reversed(each) for key, value in one.items()}
+    for key, first in firsts.items():
+        values = [one[key] for one in each if key in one]
         if isinstance(first, Mapping):
             found[key] = averaged(values)
         elif isinstance(first, str):

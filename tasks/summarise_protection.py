@@ -14,12 +14,14 @@ from storage.datasets import Splits
 from storage.files import Ref
 from storage.pictures import as_png
 from storage.protection_rows import read_judged
+from tasks.implant import IMPLANTED
 from tasks.protect import Block, Trial, protected_pictures
 from tasks.protection_alternatives import alternatives
 from tasks.protection_numbers import Rows, curve, method_numbers
 from tasks.protection_verdict import verdict
 from tasks.regions import Regions, region_masks
 from tasks.summarise import data_facts
+from tasks.unfit import Unfit, as_records, distinct, entry, headline
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Products:
     judged: tuple[Ref, ...]
     fills: Mapping[str, Mapping[str, float]]
     backdoor: Mapping[str, float]
+    unfit: Mapping[str, Unfit] = dataclasses.field(default_factory=dict)
+    """By name of an inpainter, or of a method that needs the backdoored one."""
 
 
 def summarise_protection(
@@ -59,19 +63,23 @@ def summarise_protection(
         for inpainter, trials in crafted_on.items()
         if not all(isinstance(trial.method, TrainingTime) for trial in trials.values())
     }
+    spoilt = [name for name, record in products.unfit.items() if record.part == IMPLANTED]
     summary: dict[str, Any] = {
         "subject": subject,
-        "methods": numbers[subject] | implanted,
+        "methods": numbers[subject] | implanted | {name: entry([products.unfit[name]]) for name in spoilt},
         "beside": alternatives(crafted_on[subject]),
-        "inpainters": dict(products.fills),
+        "inpainters": dict(products.fills)
+        | {name: entry([record]) for name, record in products.unfit.items() if name not in spoilt},
         "backdoor": dict(products.backdoor),
         "vulnerability": vulnerability,
         "variants": {name: numbers[name] for name in vulnerability if name != subject},
         "limits": dataclasses.asdict(judge) | {"broken": broken},
         "data": data_facts(splits),
+        "unfit": as_records(products.unfit.values()),
     }
+    said = [headline([record], f"The inpainter {record.part}") for record in distinct(products.unfit.values())]
     details = {"gallery": gallery(products, rows, regions, splits), "references": references(products)}
-    return {"verdict": verdict(summary), **summary}, details
+    return {"verdict": " ".join([*said, verdict(summary)]), **summary}, details
 
 
 def controls(trials: Mapping[str, Trial]) -> dict[float, str]:

@@ -9,32 +9,44 @@ from storage.files import Ref
 from tasks.significance import above_chance, best, chance_of, listed, share, untrained
 from tasks.stage import stage
 from tasks.summarise import data_facts
+from tasks.unfit import UNFIT, record_of
 
 
 @stage
 def summarise_strategies(
     told: Sequence[Mapping[str, Any]], splits: Splits, files: Sequence[Ref]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`strategies` that have numbers, `failed_strategies` that stopped at a gate or diverged; and `details.json`."""
+    """`strategies` that have numbers, `failed_strategies` that stopped before, and what is `unfit`; and `details.json`.
+
+    A strategy whose generator is unfit has all other numbers.
+    """
     done: dict[str, dict[str, Any]] = {}
     failed: dict[str, dict[str, Any]] = {}
     references: dict[str, dict[str, str]] = {}
+    unfit: list[dict[str, Any]] = []
     for each, ref in zip(told, files, strict=True):
         name = each["strategy"]
         references[name] = dataclasses.asdict(ref)
-        numbers = {key: value for key, value in each.items() if key not in ("strategy", "references")}
+        numbers = {key: value for key, value in each.items() if key not in ("strategy", "references", UNFIT)}
+        unfit += [record | {"part": f"{record['part']}, {name}"} for record in each.get(UNFIT, [])]
         (failed if "error" in each else done)[name] = numbers
         references |= {f"{name} {key}": value for key, value in each.get("references", {}).items()}
     summary = {
         "strategies": done,
         "failed_strategies": failed,
-        "verdict": verdict(done, failed, data_facts(splits)),
+        "verdict": verdict(done, failed, data_facts(splits), unfit),
         "data": data_facts(splits),
+        "unfit": unfit,
     }
     return summary, {"references": references}
 
 
-def verdict(done: Mapping[str, Mapping[str, Any]], failed: Mapping[str, Any], data: Mapping[str, Any]) -> str:
+def verdict(
+    done: Mapping[str, Mapping[str, Any]],
+    failed: Mapping[str, Any],
+    data: Mapping[str, Any],
+    unfit: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Which strategy collects the most different rows, and whose generated parameters serve elsewhere."""
     if not done:
         return f"All {len(failed)} strategies stopped."
@@ -49,9 +61,13 @@ def verdict(done: Mapping[str, Mapping[str, Any]], failed: Mapping[str, Any], da
         text += f"{listed(most)} {verb} the most different rows (diversity {diversity[most[0]]:.2f})"
     else:
         text += "none has a diversity that is a number"
+    fit = {name: numbers for name, numbers in done.items() if UNFIT not in numbers["generated"]}
     for key, where in (("generated", "at home"), ("transplanted", "in another network, aligned,")):
-        found = {name: numbers[key] for name, numbers in done.items()}
-        text += f"; {where} {_leaders(found, test, chance)}"
+        if fit:
+            text += f"; {where} {_leaders({name: numbers[key] for name, numbers in fit.items()}, test, chance)}"
+    if unfit:
+        records = [record_of(each) for each in unfit]
+        text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
     if failed:
         text += f"; {len(failed)} stopped: {', '.join(failed)}"
     return text + "."

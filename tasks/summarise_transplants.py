@@ -17,6 +17,7 @@ from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
 from tasks.timings import read_timing
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
+from tasks.unfit import UNFIT, as_records, distinct, entry, headline
 
 UNALIGNED, NONE = "unaligned", "none"
 SMALL = 1e-9
@@ -30,24 +31,36 @@ def summarise_transplants(
     products: Transplanted, splits: Splits, defended: Defended, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Everything but `held_out`, which is another stage's."""
-    hosts = {name: alone(products.rows(name, GENERATED)) for name in RECIPIENTS}
+    failed = {name: entry(products.missing[name]) for name in RECIPIENTS if name in products.missing}
+    hosts = {name: failed.get(name) or alone(products.rows(name, COLLECTED)) for name in RECIPIENTS}
     moved = {
         name: {source: _kinds(products, name, source, hosts[name], seed) for source in (COLLECTED, GENERATED)}
         for name in RECIPIENTS
     }
     tuned = _kinds(products, BADNETS, FINE_TUNED, hosts[BADNETS], seed)[AS_IS]
-    candidates = {f"{source} {kind}": told for source, kinds in moved[BADNETS].items() for kind, told in kinds.items()}
+    candidates = {FINE_TUNED: tuned} if UNFIT not in tuned else {}
+    candidates = {
+        f"{source} {kind}": told
+        for source, kinds in moved[BADNETS].items()
+        for kind, told in kinds.items()
+        if UNFIT not in told
+    } | candidates
+    missing = products.missing.get(GENERATED, ())
+    unfit = [record for name in (*RECIPIENTS, FINE_TUNED) for record in products.missing.get(name, ())]
     summary: dict[str, Any] = {
         "recipients": hosts,
         "transplants": moved,
         "causes": causes(products, seed),
         "fine_tuning": tuned,
-        "defences": defences(candidates | {FINE_TUNED: tuned}, hosts[BADNETS], defended),
+        "defences": defences(candidates, hosts[BADNETS], defended),
         "alignment_seconds": _seconds(products),
         "held_out": None,
         "data": data_facts(splits),
+        "unfit": as_records([*missing, *unfit]),
     }
-    summary["verdict"] = verdict(summary)
+    said = [headline(missing), *(headline([record], f"The network {record.part}") for record in distinct(unfit))]
+    compared = verdict(summary) if UNFIT not in hosts[BADNETS] and UNFIT not in tuned else ""
+    summary["verdict"] = " ".join(filter(None, [*said, compared]))
     details = {"backdoor": _backdoor(products), "references": products.references()}
     return summary, details
 
@@ -57,6 +70,9 @@ def _kinds(
 ) -> dict[str, dict[str, Any]]:
     """What is told of each kind; `kept`: mean accuracy as a share of the recipient's own."""
     rows, matchings = products.rows(recipient, source), products.matching(recipient, source)
+    if not rows:
+        why = products.missing.get(recipient) or products.missing[source]
+        return {kind: entry(why) for kind in KINDS}
     found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
     return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
@@ -81,17 +97,27 @@ def _told(rows: Rows, matchings: Sequence[Mapping[str, Any]], kind: str, seed: i
 
 def causes(products: Transplanted, seed: int) -> dict[str, dict[str, Any]]:
     """Generated rows where they belong, and with one mistake at a time; `difference`: what it does to their mean."""
+    missing = products.missing.get(GENERATED, ())
+    shots = products.missing.get(ONE_SHOT, ())
+    if not products.rows(SOURCE, GENERATED):
+        names = (NONE, *[ONE_SHOT] * bool(shots), *products.mistakes, UNALIGNED)
+        return {name: entry(missing) for name in names}
     usual = pooled(products.rows(SOURCE, GENERATED), AS_IS, "accuracy")
     found: dict[str, np.ndarray] = {}
     if unsampled := products.rows(SOURCE, ONE_SHOT):
         found[ONE_SHOT] = pooled(unsampled, AS_IS, "accuracy")
     for name, refs in products.mistakes.items():
         found[name] = np.concatenate([read_tensors(ref.path)[0]["accuracy"].numpy() for ref in refs])
-    found[UNALIGNED] = pooled(products.rows(INDEPENDENT, GENERATED), AS_IS, "accuracy")
-    mistaken = {
+    if away := products.rows(INDEPENDENT, GENERATED):
+        found[UNALIGNED] = pooled(away, AS_IS, "accuracy")
+    mistaken: dict[str, Any] = {
         name: distribution(values, seed=seed) | {"difference": difference(values, usual, seed=seed)}
         for name, values in found.items()
     }
+    if shots and ONE_SHOT not in mistaken:
+        mistaken = {ONE_SHOT: entry(shots)} | mistaken
+    if UNALIGNED not in mistaken:
+        mistaken[UNALIGNED] = entry(products.missing[INDEPENDENT])
     return {NONE: distribution(usual, seed=seed)} | mistaken
 
 
@@ -111,12 +137,14 @@ def _backdoor(products: Transplanted) -> dict[str, dict[str, list[float]]]:
     return {
         label: {name: pooled(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}
         for label, (rows, kind) in found.items()
+        if rows
     }
 
 
 def verdict(summary: Mapping[str, Any]) -> str:
     """What is left in the backdoored network with and without alignment, what becomes of the backdoor, and why."""
-    kinds, host = summary["transplants"][BADNETS][GENERATED], summary["recipients"][BADNETS]
+    source = COLLECTED if UNFIT in summary["transplants"][BADNETS][GENERATED][ALIGNED] else GENERATED
+    kinds, host = summary["transplants"][BADNETS][source], summary["recipients"][BADNETS]
     aligned, plain, tuned = kinds[ALIGNED], kinds[AS_IS], summary["fine_tuning"]
     if nothing := untrained({"the backdoored network": host["clean_accuracy"]}, summary["data"]):
         return nothing
@@ -126,22 +154,25 @@ def verdict(summary: Mapping[str, Any]) -> str:
             f"{_percent(host['asr'])}, less than {_percent(LEARNT)}."
         )
     text = (
-        f"Aligned, generated parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
+        f"Aligned, {source} parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
         f"({_percent(aligned['mean'])} of {_percent(host['clean_accuracy'])}, n = {aligned['n']}), as they are "
         f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
     found = next((each for each in summary["defences"] if each["defence"]), None)
     text += f"; the best defence is {found['name']}" if found else "; nothing here counts as a defence"
-    return f"{text}. {costliest(summary['causes'])}"
+    return f"{text}. {costliest(summary['causes'])}".strip()
 
 
 def costliest(causes: Mapping[str, Mapping[str, Any]]) -> str:
     """The single mistake that lowers the mean most, of those that lower it beyond their interval."""
+    measured = {name: told for name, told in causes.items() if name != NONE and UNFIT not in told}
+    if not measured:
+        return ""
     costs = {
         name: -told["difference"]["difference"]
-        for name, told in causes.items()
-        if name != NONE and direction(told["difference"]["ci95"]) == "lower"
+        for name, told in measured.items()
+        if direction(told["difference"]["ci95"]) == "lower"
     }
     if not costs:
         return "No single mistake lowers the mean beyond its interval."

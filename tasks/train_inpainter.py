@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge
 from pydantic import Field, TypeAdapter
 
+from methods.errors import Diverged
 from methods.inpainting.quality import Quality, measured
 from methods.inpainting.training import InpainterTraining, train_inpainter
 from methods.progress import OnStep
@@ -23,7 +24,9 @@ from tasks.darkroom import Darkroom
 from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.unfit import SHORTFALLS, publish_unfit, shortfall, unfit_of
 
+INPAINTER = "inpainter"
 REFERENCE = "telea"
 """The editor that a trained one is measured against."""
 
@@ -44,22 +47,32 @@ class InpainterRecipe:
 
 @stage
 def train_inpainters(pool: Pool, recipe: InpainterRecipe, digest: str, run: Run) -> Ref:
-    """The trained generator; digest: of the photographs' squares."""
+    """The trained generator; digest: of the photographs' squares. Raises `Diverged`."""
     job = Job(
         work=train_one,
         arguments=(recipe,),
         target=run.product("inpainter", ".safetensors", recipe, digest),
         label=f"inpainter, seed {recipe.seed}",
     )
-    return pool.carry_out("train", [job])[0]
+    made = pool.carry_out("train", [job])[0]
+    if record := unfit_of(made):
+        raise Diverged(problem=record.problem, remedy=record.remedy, step=0)
+    return made
 
 
 def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_step: OnStep) -> None:
-    """Trains, and measures on validation and test beside Telea; the metadata tell both."""
+    """Trains, and measures on validation and test beside Telea; the metadata tell both.
+
+    Of a training that diverges, the product is a record for `unfit_of`.
+    """
     network = build_inpainter(recipe.network, seed=derive(recipe.seed, "inpainter")).to(darkroom.device)
     judge = build_discriminator(recipe.judge, seed=derive(recipe.seed, "judge")).to(darkroom.device)
     images = darkroom.train.images
-    curve = train_inpainter(network, judge, images, recipe.training, seed=recipe.seed, on_step=on_step)
+    try:
+        curve = train_inpainter(network, judge, images, recipe.training, seed=recipe.seed, on_step=on_step)
+    except SHORTFALLS as error:
+        publish_unfit(target, shortfall(error, INPAINTER, recipe.seed))
+        return
     editors: dict[str, Inpainter] = {
         "trained": Pasted(network, multiple=recipe.network.multiple),
         REFERENCE: Classical(),

@@ -11,6 +11,7 @@ from storage.files import Ref
 from storage.formats import read_json
 from tasks.align import Pair
 from tasks.transplant import ALONE, Graft, read_transplant
+from tasks.unfit import Unfit
 
 FINE_TUNED, ONE_SHOT = "fine_tuned", "one_shot"
 """Rows beside those of `tasks.subjects`: of the fine-tuned recipient, and of a generator that does not sample."""
@@ -22,12 +23,16 @@ Rows = list[dict[str, dict[str, np.ndarray]]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Transplanted:
-    """References to everything that a transplant run has made; `numbers` by the same keys as `grafts`."""
+    """References to everything that a transplant run has made; `numbers` by the same keys as `grafts`.
+
+    missing: by what the rows are, why some donors have none; by name of a recipient, why there is none.
+    """
 
     grafts: Grafts
     numbers: Mapping[tuple[str, str, int], Ref]
     matchings: Mapping[Pair, Ref]
     mistakes: Mapping[str, Sequence[Ref]]
+    missing: Mapping[str, Sequence[Unfit]] = dataclasses.field(default_factory=dict)
 
     def rows(self, recipient: str, source: str) -> Rows:
         return [read_transplant(ref) for key, ref in self.numbers.items() if key[:2] == (recipient, source)]

@@ -23,6 +23,7 @@ from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
 from tasks.subjects import IMAGENET, Subject, classifier, load_weights
+from tasks.unfit import UNFIT, shortfall
 
 SIDE = 224
 DOWNLOAD = "download"
@@ -63,7 +64,7 @@ class Scene:
 
 @stage
 def show(pool: Pool, tutorial: Tutorial, stand_in: Subject, run: Run) -> Ref:
-    """One JSON file: a story without and one with a target."""
+    """One JSON file: a story without and one with a target, or the record of why the stand-in is unfit."""
     files = [path and sha256(path) if path != DOWNLOAD else path for path in (tutorial.weights, tutorial.image)]
     job = Job(
         work=show_one,
@@ -92,7 +93,11 @@ def check_tutorial(tutorial: Tutorial) -> None:
 
 
 def show_one(laboratory: Laboratory, tutorial: Tutorial, stand_in: Subject, *, target: str, on_step: OnStep) -> None:
-    scene = _photograph(laboratory, tutorial) if tutorial.weights else _stand_in(laboratory, tutorial, stand_in)
+    try:
+        scene = _photograph(laboratory, tutorial) if tutorial.weights else _stand_in(laboratory, tutorial, stand_in)
+    except BadData as error:  # a network that is always wrong has nothing to show
+        publish_json(target, {UNFIT: dataclasses.asdict(shortfall(error, "tutorial", stand_in.seed))})
+        return
     label, other = (torch.tensor([each], device=laboratory.device) for each in (scene.label, scene.target))
     goals: dict[str, Untargeted | Targeted] = {"untargeted": Untargeted(label), "targeted": Targeted(label, other)}
     stories = {}

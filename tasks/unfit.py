@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from methods.errors import BadData, Diverged, GateFailed, NotInvertible, WeightsmithError
+from methods.evaluation.distribution import distribution
 from methods.generation.generator import Gate
 from storage.files import Ref
 from storage.formats import publish_tensors, read_metadata
@@ -91,10 +92,15 @@ def shortfall(error: Exception, part: str, seed: int, passed: Mapping[str, Gate]
     )
 
 
-def publish_unfit(target: str, record: Unfit, facts: Mapping[str, Any] | None = None) -> None:
-    """A product without tensors. `facts` are stored beside the record, as those of a fit are."""
+def publish_unfit(
+    target: str,
+    record: Unfit,
+    facts: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """A product that holds the record and, beside it, what was known before: facts of a fit, and tensors."""
     stored = {UNFIT: dataclasses.asdict(record), "gates": record.gates(), "curves": {}, "facts": dict(facts or {})}
-    publish_tensors(target, {}, {name: json.dumps(value) for name, value in stored.items()})
+    publish_tensors(target, tensors or {}, {name: json.dumps(value) for name, value in stored.items()})
 
 
 def unfit_of(ref: Ref) -> Unfit | None:
@@ -102,8 +108,12 @@ def unfit_of(ref: Ref) -> Unfit | None:
     stored = read_metadata(ref.path).get(UNFIT)
     if stored is None:
         return None
-    told = json.loads(stored)
-    return Unfit(**told | {"passed": tuple(told["passed"])})
+    return record_of(json.loads(stored))
+
+
+def record_of(stored: Mapping[str, Any]) -> Unfit:
+    """A record as it lies in metadata or a summary."""
+    return Unfit(**{**stored, "passed": tuple(stored["passed"])})
 
 
 def sorted_out(products: Mapping[K, Ref]) -> tuple[dict[K, Ref], dict[K, Unfit]]:
@@ -122,13 +132,18 @@ def entry(records: Sequence[Unfit]) -> dict[str, Any]:
     }
 
 
-def listed(records: Iterable[Unfit]) -> list[dict[str, Any]]:
+def as_records(records: Iterable[Unfit]) -> list[dict[str, Any]]:
     """The summary's `unfit`: each record once, however many rows miss it."""
     return [dataclasses.asdict(record) for record in distinct(records)]
 
 
 def distinct(records: Iterable[Unfit]) -> list[Unfit]:
     return list({(record.part, record.seed, record.problem): record for record in records}.values())
+
+
+def distribution_or_entry(accuracies: Sequence[float] | np.ndarray, records: Sequence[Unfit], seed: int) -> Any:
+    """The distribution of these accuracies; where there are none, what a summary has in its place."""
+    return distribution(accuracies, seed=seed) if len(accuracies) else entry(records)
 
 
 def headline(records: Iterable[Unfit], what: str = "The generator") -> str:

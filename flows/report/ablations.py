@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
-from tasks.ablating import BASE
+from tasks.ablating import BASE, has_models
+from tasks.unfit import UNFIT
 from tasks.words import interval, percent, signed
 
 MARKS = {"mean": ("D", INK), "average_of_16": ("^", PURPLE), "gaussian": ("X", GREEN)}
@@ -23,6 +24,7 @@ def factors(summary: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
+    drawn = {name: list(filter(has_models, cells)) for name, cells in factors(summary).items()}
     return [
         Plot(
             name=name.replace(" ", "_"),
@@ -30,7 +32,8 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
             caption=_caption(name, cells),
             figure=_figure(cells),
         )
-        for name, cells in factors(summary).items()
+        for name, cells in drawn.items()
+        if cells
     ]
 
 
@@ -78,20 +81,25 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(cell: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = cell["difference"]["ci95"]
-    return {
+    common = {
         "value": cell["value"],
         "base": cell["varied"] == BASE,
         "original": percent(cell["original"]["mean"]),
+        "published": "" if cell["published"] is None else signed(cell["published"] / 100),
+        "mean": percent(cell["baselines"]["mean"]),
+        "verdict": cell["verdict"],
+        "seconds": cell["seconds"],
+    }
+    if not has_models(cell):
+        blank = dict.fromkeys(("difference", "ends", "dispersion", "within", "largest"), "")
+        return common | blank | {"generated": UNFIT, "beyond": False}
+    low, high = cell["difference"]["ci95"]
+    return common | {
         "generated": percent(cell["generated"]["mean"]),
         "difference": signed(cell["difference"]["difference"]),
         "ends": interval((low, high), signed),
         "beyond": low > 0 or high < 0,
-        "published": "" if cell["published"] is None else signed(cell["published"] / 100),
-        "mean": percent(cell["baselines"]["mean"]),
         "dispersion": f"{cell['dispersion']:.2f}",
         "within": "" if cell["iou"]["generated"] is None else f"{cell['iou']['generated']:.2f}",
         "largest": f"{cell['iou']['max']:.2f}",
-        "verdict": cell["verdict"],
-        "seconds": cell["seconds"],
     }

@@ -10,6 +10,7 @@ from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
 from tasks.held_out_rows import EXPECTED, GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL, RECIPIENT
 from tasks.summarise_held_out import OWN
+from tasks.unfit import UNFIT
 from tasks.words import interval, percent, signed
 
 NAMES = {
@@ -43,12 +44,16 @@ def networks(per_seed: Mapping[str, Mapping[str, Any]]) -> Figure:
     rng = np.random.default_rng(0)
     for place, told in enumerate(per_seed.values()):
         for column, (name, colour) in enumerate(CLOUDS.items()):
+            if UNFIT in told[name]:
+                continue
             values, centre = 100 * np.asarray(told[name]["accuracies"]), place + 0.24 * (column - 1)
             label = NAMES[name][0] if place == 0 else None
             beside = centre + 0.14 * (rng.random(len(values)) - 0.5)
             axes.plot(beside, values, "o", color=colour, markersize=2.5, alpha=0.45, markeredgewidth=0, label=label)
             axes.plot([centre - 0.09, centre + 0.09], [values.mean()] * 2, color=INK, linewidth=1.6)
         for column, (name, (mark, colour)) in enumerate(POINTS.items()):
+            if UNFIT in told[name]:
+                continue
             label = NAMES[name][0] if place == 0 else None
             x = place + 0.12 * (column - 1.5)
             axes.plot(
@@ -71,16 +76,23 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
         "told": (
             f"Fitted on the rows of {fitted} networks, written into {tested} others. The generator is told what each "
             "hidden unit next to the kept layers shows on labelled training images while those layers are at the same "
-            f"values in every network. Generated rows vary {facts['spread_ratio']:.2f} times as much as the networks’ "
-            f"own; matched units of other networks correlate at {facts['matched_correlation']:.2f}."
+            f"values in every network. {_spread(facts['spread_ratio'])}Matched units of other networks correlate at "
+            f"{facts['matched_correlation']:.2f}."
         ),
         "rows": [_row(name, told[name], facts["differences"].get(name)) for name in NAMES if name in told],
     }
 
 
+def _spread(ratio: float | None) -> str:
+    return "" if ratio is None else f"Generated rows vary {ratio:.2f} times as much as the networks’ own. "
+
+
 def _row(name: str, told: Mapping[str, Any], gap: Mapping[str, Any] | None) -> dict[str, str]:
     title, meaning = NAMES[name]
     role = "generator" if name == GENERATOR else "original" if name in (OWN, RECIPIENT) else "baseline"
+    if UNFIT in told:
+        blank = dict.fromkeys(("std", "worst", "best", "difference", "ends"), "")
+        return {"name": title, "meaning": meaning, "role": role, "n": "0", "mean": UNFIT, **blank}
     numbers = {key: percent(told[key]) for key in ("mean", "std", "worst", "best")}
     return {
         "name": title,

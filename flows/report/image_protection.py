@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.report import image_protection_figures as figures
 from flows.report.chapter import Plot
-from flows.report.image_protection_tables import content
+from flows.report.image_protection_tables import content, measured
 from tasks.implant import IMPLANTED
 from tasks.words import number
 
@@ -16,7 +16,7 @@ PICTURED = 2
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
-    found = []
+    summary, found = measured(summary), []
     for place, pictures in enumerate(galleries(summary, details)):
         caption = (
             "A row per method. Left to right: the original, the region that is not to be edited, the image as it was "

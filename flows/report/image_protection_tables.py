@@ -4,10 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.implant import IMPLANTED
+from tasks.unfit import UNFIT
 from tasks.words import interval, number, percent
 
 
+def measured(summary: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The summary without the methods and inpainters that are unfit."""
+    kept = {
+        key: {name: told for name, told in summary[key].items() if UNFIT not in told}
+        for key in ("methods", "inpainters")
+        if key in summary
+    }
+    return {**summary, **kept}
+
+
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
+    summary = measured(summary)
     return {
         "methods": [method(name, told) for name, told in summary.get("methods", {}).items()],
         "implanted": IMPLANTED in summary.get("inpainters", {}),

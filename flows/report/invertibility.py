@@ -37,7 +37,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
                 figure=invertibility_figures.strips(shown),
             )
         )
-    if summary.get("losses"):
+    if losses := invertibility_rows.measured(summary):
         found.append(
             Plot(
                 name="readers",
@@ -47,18 +47,19 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
                     "validation error decides (full colour). Dotted: the error of the network’s own logits. High "
                     "bars mean that the class is in the logits and nowhere else; guessing is the dashed line."
                 ),
-                figure=invertibility_figures.readers(summary["losses"], summary["data"]["classes"]),
+                figure=invertibility_figures.readers(losses, summary["data"]["classes"]),
             )
         )
     return found
 
 
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
-    if "losses" not in summary:
-        return {}
     tables = invertibility_rows
+    losses = tables.measured(summary)
+    if not losses:
+        return {}
     return {
-        "attacked": next(iter(next(iter(summary["losses"].values()))["attacks"].values()))["n"],
+        "attacked": next(iter(next(iter(losses.values()))["attacks"].values()))["n"],
         "main": {"heads": tables.heads(summary), "rows": tables.rows(summary)},
         "readers": {"heads": READERS, "rows": tables.readers(summary)},
         "marks": {"heads": MARKS, "rows": tables.marks(summary)},

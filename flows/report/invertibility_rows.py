@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.invertible import CE, CONTROL, ICE
+from tasks.unfit import UNFIT
 from tasks.words import number, percent
 
 NAMES = {CE: "cross-entropy", CONTROL: "cross-entropy and likelihood", ICE: "independence cross-entropy"}
@@ -15,15 +16,23 @@ PUBLISHED = (
 """MNIST, error in percent (Jacobsen et al., arXiv 1811.00401): split; logits of CE and iCE; nuisance of CE and iCE."""
 
 
+def measured(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The losses that have numbers."""
+    return {name: told for name, told in summary.get("losses", {}).items() if UNFIT not in told}
+
+
 def heads(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    attacks = next(iter(summary["losses"].values()))["attacks"]
+    attacks = next((told["attacks"] for told in measured(summary).values()), ())
     return ("loss", "test error", "nuisance error", "vulnerable", *attacks)
 
 
 def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Cells as in `heads`, in percent: what is left under attack, and what changes unseen, side by side."""
+    blank = ("",) * (len(heads(summary)) - 2)
     return [
-        (
+        (NAMES[name], UNFIT, *blank)
+        if UNFIT in told
+        else (
             NAMES[name],
             percent(told["test_error"]),
             percent(told["nuisance_error"]),
@@ -40,7 +49,7 @@ READERS = ("loss", "reader", "train", "validation", "test")
 def readers(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Errors of the logits and of every reader of the nuisance, in percent."""
     found: list[tuple[str, ...]] = []
-    for name, told in summary["losses"].items():
+    for name, told in measured(summary).items():
         own = (told[f"{split}_error"] for split in ("train", "validation", "test"))
         found.append((NAMES[name], "its logits", *map(percent, own)))
         for reader, errors in told["readers"].items():
@@ -59,12 +68,16 @@ MARKS = ("mark of the class", "loss", "mark tells the class", "mark lies")
 
 
 def marks(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    losses = summary["losses"]
+    losses = measured(summary)
     return [
-        (kind, NAMES[name], *(percent(told["shift"][kind][key]) for key in ("test_error", "shifted_error")))
+        (kind, NAMES[name], *_errors(told["shift"][kind]))
         for kind in next(iter(losses.values()))["shift"]
         for name, told in losses.items()
     ]
+
+
+def _errors(shift: Mapping[str, Any]) -> tuple[str, str]:
+    return (UNFIT, "") if UNFIT in shift else (percent(shift["test_error"]), percent(shift["shifted_error"]))
 
 
 METAMERS = (
@@ -75,7 +88,7 @@ METAMERS = (
 
 def metamers(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     found = []
-    for name, told in summary["losses"].items():
+    for name, told in measured(summary).items():
         made = told["metamers"]
         keys = ("sound_share", "vulnerable_share", "seen_a_share", "seen_b_share", "witness_right_share")
         shares = (percent(made[key]) for key in keys)
@@ -95,5 +108,5 @@ def numerics(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
             number(told["metamers"]["logit_error"]),
             f"{told['inverse_over_forward']:.2f}",
         )
-        for name, told in summary["losses"].items()
+        for name, told in measured(summary).items()
     ]

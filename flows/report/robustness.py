@@ -8,6 +8,7 @@ from flows.report.chapter import Plot
 from methods.evaluation.distribution import difference
 from tasks.attack_verdict import ranked, standing
 from tasks.subjects import SIBLINGS
+from tasks.unfit import UNFIT
 from tasks.words import duration, interval, number, percent, signed
 
 MARKS = {"honest": "good", "masked": "bad", "not trained": "bad", "too few images": "plain", "": ""}
@@ -16,7 +17,12 @@ NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}
 
 def networks(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The networks that all attacks were run on; siblings have a table of their own."""
-    return {name: model for name, model in summary.get("models", {}).items() if name not in SIBLINGS}
+    return {name: model for name, model in measured(summary).items() if name not in SIBLINGS}
+
+
+def measured(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """All that have numbers."""
+    return {name: model for name, model in summary.get("models", {}).items() if UNFIT not in model}
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
@@ -28,7 +34,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
         )
         figure = robustness_figures.curves(details["distances"], details["norms"], summary["budgets"])
         found.append(Plot(name="curves", title="Robust accuracy over ε", caption=caption, figure=figure))
-    if "generated" in summary.get("models", {}):
+    if "generated" in measured(summary):
         caption = "Robust accuracy of each model: generated, collected (what it was learned from), and their mean."
         figure = robustness_figures.siblings({name: summary["models"][name] for name in SIBLINGS})
         found.append(Plot(name="siblings", title="Are generated models as robust?", caption=caption, figure=figure))
@@ -53,7 +59,7 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
 
 
 def content(summary: Mapping[str, Any]) -> dict[str, Any]:
-    models = summary.get("models", {})
+    models = measured(summary)
     order = [(name, models[name]) for name in ranked(networks(summary))]
     return {
         "leaderboard": [_leader(name, model) for name, model in order],
@@ -99,14 +105,15 @@ def _masking(masking: Mapping[str, Any]) -> dict[str, Any]:
 
 def _siblings(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row per attack: every sibling's mean, and generated minus collected with its interval."""
-    if "generated" not in models:
+    if "collected" not in models:
         return []
     rows = []
-    for attack in models["generated"]["attacks"]:
+    for attack in models["collected"]["attacks"]:
         means = {name: model["attacks"][attack]["robust_accuracy"] for name, model in models.items()}
-        each = [models[name]["attacks"][attack].get("per_member", {}).get("accuracies") for name in SIBLINGS[:2]]
-        row = {"name": attack, **{name: percent(mean) for name, mean in means.items()}, "gap": "", "ends": ""}
-        if all(each):
+        each = [model["attacks"][attack].get("per_member", {}).get("accuracies") for model in models.values()][:2]
+        row = {"name": attack, "generated": UNFIT, **{name: percent(mean) for name, mean in means.items()}}
+        row |= {"gap": "", "ends": ""}
+        if "generated" in models and all(each):
             gap = difference(*each)
             row |= {"gap": signed(gap["difference"]), "ends": interval(gap["ci95"], signed)}
         rows.append(row)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.unfit import UNFIT, Unfit
+from tasks.unfit import UNFIT, record_of
 from tasks.words import number
 
 
@@ -15,11 +15,6 @@ def has_numbers(entry: Mapping[str, Any]) -> bool:
 def with_numbers(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Those of the sets of models that have accuracies."""
     return {name: each for name, each in sets.items() if has_numbers(each)}
-
-
-def record_of(stored: Mapping[str, Any]) -> Unfit:
-    """A record as it lies in a summary."""
-    return Unfit(**{**stored, "passed": tuple(stored["passed"])})
 
 
 def note(summary: Mapping[str, Any], name: str) -> str:

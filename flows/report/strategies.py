@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, styled
+from tasks.unfit import UNFIT
 from tasks.words import interval, meaning, percent, phrase
 
 GROUPS = {"original": ("collected", BLUE, "o"), "generated": ("generated", ORANGE, "s")}
@@ -30,14 +31,18 @@ def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
 @styled
 def _figure(told: Mapping[str, Mapping[str, Any]]) -> Figure:
     figure = Figure(figsize=(5.6, 1.2 + 0.42 * len(told)), layout="constrained")
+    labelled: set[str] = set()
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2.2, 1))
     for place, numbers in enumerate(told.values()):
         for below, (key, (words, colour, mark)) in enumerate(GROUPS.items()):
+            label = words if key not in labelled else None
+            if UNFIT in numbers[key]:
+                continue
+            labelled.add(key)
             values = sorted(numbers[key]["accuracies"])
             low, high = values[round(0.05 * (len(values) - 1))], values[round(0.95 * (len(values) - 1))]
             y = place + 0.24 * (below - 1)
             left.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=1.2, alpha=0.6)
-            label = words if place == 0 else None
             left.plot(100 * numbers[key]["mean"], y, mark, color=colour, markersize=4.5, label=label)
     right.barh(range(len(told)), [numbers["diversity"] for numbers in told.values()], height=0.5, color=INK, alpha=0.7)
     left.set_yticks(range(len(told)), list(told))
@@ -67,10 +72,19 @@ def _elsewhere(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
     clean = ("transplanted", "transplanted_as_is", "collected_transplanted")
     return {
         "name": name,
-        "clean": [numbers[key]["mean"] for key in clean],
-        "backdoored": [done[key] for key in ("generated aligned", "collected aligned", "fine_tuned")],
+        "clean": [_mean(numbers[key]) for key in clean],
+        "backdoored": [_left(done.get(key)) for key in ("generated aligned", "collected aligned", "fine_tuned")],
         "defences": [phrase(name).lower() for name, each in done.items() if each["defence"]],
     }
+
+
+def _mean(numbers: Mapping[str, Any]) -> str:
+    return UNFIT if UNFIT in numbers else percent(numbers["mean"])
+
+
+def _left(numbers: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Clean accuracy and ASR."""
+    return (percent(numbers["clean_accuracy"]), percent(numbers["asr"])) if numbers else (UNFIT, "")
 
 
 def _host(recipient: Mapping[str, float]) -> str:
@@ -86,8 +100,8 @@ def _row(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         "rows": numbers["rows"],
         "diversity": f"{numbers['diversity']:.3f}",
         "live": percent(numbers["live"]),
-        **{key: percent(numbers[key]["mean"]) for key in told},
-        **{f"{key}_ends": interval(numbers[key]["ci95"]) for key in told},
+        **{key: _mean(numbers[key]) for key in told},
+        **{f"{key}_ends": "" if UNFIT in numbers[key] else interval(numbers[key]["ci95"]) for key in told},
         "std": percent(numbers["original"]["std"]),
         "mean": percent(numbers["baselines"]["mean"]["mean"]),
         "gaussian": percent(numbers["baselines"]["gaussian"]["mean"]),

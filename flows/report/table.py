@@ -13,8 +13,10 @@ from flows.report.comparison import HEADS, comparison
 from flows.report.nights_table import nights_table
 from flows.report.transplant_rows import HEADS as MOVED
 from flows.report.transplant_rows import rows as moved
+from tasks.ablating import has_models
 from tasks.attack_verdict import ranked, standing
 from tasks.subjects import SIBLINGS
+from tasks.unfit import UNFIT
 from tasks.words import duration, percent, signed
 
 COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
@@ -78,8 +80,13 @@ def _cells(cells: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    means = (percent(cell[side]["mean"]) for side in ("original", "generated"))
-    return (cell["varied"], cell["value"], *means, signed(cell["difference"]["difference"]), cell["verdict"])
+    means = (_mean(cell[side]) for side in ("original", "generated"))
+    difference = signed(cell["difference"]["difference"]) if has_models(cell) else ""
+    return (cell["varied"], cell["value"], *means, difference, cell["verdict"])
+
+
+def _mean(numbers: Mapping[str, Any]) -> str:
+    return UNFIT if UNFIT in numbers else percent(numbers["mean"])
 
 
 ATTACKED = ("network", "clean", "worst case", "L∞", "L2", "L1", "L0", "gradients")
@@ -96,6 +103,8 @@ def _attacked(models: Mapping[str, Any]) -> Table:
 
 
 def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in model:
+        return (name, UNFIT, *[""] * (len(ATTACKED) - 2))
     norms = (percent(model["worst_case"][norm]) for norm in ("linf", "l2", "l1", "l0"))
     return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, standing(model))
 
@@ -120,7 +129,7 @@ def _strategies(told: Mapping[str, Any]) -> Table:
 
 def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
     sets = (numbers["original"], numbers["generated"], numbers["baselines"]["mean"], numbers["transplanted"])
-    means = (percent(each["mean"]) for each in sets)
+    means = map(_mean, sets)
     return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
 
 
@@ -136,6 +145,8 @@ def _protected(methods: Mapping[str, Any]) -> Table:
 
 
 def _method(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in told:
+        return (name, "0", UNFIT, *[""] * (len(PROTECTED) - 3))
     likeness = (f"{told[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far", "target_mse_ratio"))
     shares = (percent(told[key]) for key in ("protected_share", "hidden_share"))
     return (name, str(told["n"]), f"{told['psnr']:.1f}", *likeness, *shares)

@@ -7,6 +7,7 @@ from flows.report import held_out, transplant_figures
 from flows.report.chapter import Plot
 from flows.report.transplant_rows import HEADS, rows
 from tasks.recipients import BADNETS
+from tasks.unfit import UNFIT
 from tasks.words import interval, percent, signed
 
 CAUSES = {
@@ -67,6 +68,9 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cause(name: str, told: Mapping[str, Any]) -> dict[str, str]:
+    if UNFIT in told:
+        blank = dict.fromkeys(("median", "best", "difference", "ends"), "")
+        return {"name": name, "meaning": CAUSES[name], "n": "0", "mean": UNFIT, **blank}
     gap = told.get("difference")
     return {
         "name": name,

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
+from tasks.unfit import UNFIT
 from tasks.words import percent
 
 COLOURS = {"collected": BLUE, "generated": ORANGE}
@@ -22,11 +23,15 @@ def histograms(transplants: Mapping[str, Any], recipients: Mapping[str, Any]) ->
     for line, (name, sources) in zip(places, transplants.items(), strict=True):
         for axes, (kind, units) in zip(line, UNITS.items(), strict=True):
             for source, kinds in sources.items():
+                if UNFIT in kinds[kind]:
+                    continue
                 values = 100 * np.asarray(kinds[kind]["accuracies"])
                 shares = np.full(len(values), 100 / len(values))
                 axes.hist(values, BINS, weights=shares, color=COLOURS[source], alpha=0.55, label=source)
-            axes.axvline(100 * recipients[name]["clean_accuracy"], color=INK, linewidth=0.9, linestyle=":")
-            mean = " / ".join(percent(kinds[kind]["mean"]) for kinds in sources.values())
+            if UNFIT not in recipients[name]:
+                axes.axvline(100 * recipients[name]["clean_accuracy"], color=INK, linewidth=0.9, linestyle=":")
+            told = (kinds[kind] for kinds in sources.values())
+            mean = " / ".join(UNFIT if UNFIT in each else percent(each["mean"]) for each in told)
             axes.text(0.04, 0.94, mean, transform=axes.transAxes, va="top", fontsize=7)
             axes.set(xlim=(0, 100))
             if axes in places[0]:
@@ -44,6 +49,9 @@ def causes(told: Mapping[str, Any]) -> Figure:
     axes = figure.subplots()
     rng = np.random.default_rng(0)
     for place, numbers in enumerate(told.values()):
+        if UNFIT in numbers:
+            axes.text(1.02, place, UNFIT, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+            continue
         values = 100 * np.asarray(numbers["accuracies"])
         beside = place + 0.5 * (rng.random(len(values)) - 0.5)
         colour = BLUE if place == 0 else ORANGE
@@ -66,8 +74,10 @@ def backdoor(models: Mapping[str, Mapping[str, Sequence[float]]], recipient: Map
     hues = dict(zip(UNITS, (GREY, ORANGE, PURPLE), strict=True))
     for axes, source in zip(places, COLOURS, strict=True):
         for kind, units in UNITS.items():
-            _dots(axes, models[f"{source} {kind}"], MARKS[kind], hues[kind], f"transplanted, {units}")
-        _dots(axes, models["fine_tuned"], "D", GREEN, "fine-tuned")
+            if f"{source} {kind}" in models:
+                _dots(axes, models[f"{source} {kind}"], MARKS[kind], hues[kind], f"transplanted, {units}")
+        if "fine_tuned" in models:
+            _dots(axes, models["fine_tuned"], "D", GREEN, "fine-tuned")
         own = (100 * recipient["clean_accuracy"], 100 * recipient["asr"])
         axes.plot(*own, "*", color=SKY, markersize=13, markeredgecolor=INK, label="untouched")
         axes.set(title=source, xlabel="clean accuracy, %", xlim=(0, 102), ylim=(-3, 104))

@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.align import KINDS
 from tasks.recipients import BADNETS
+from tasks.unfit import UNFIT
 from tasks.words import interval, percent
 
 HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
@@ -16,7 +17,10 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name, sources in summary.get("transplants", {}).items():
         host = summary["recipients"][name]
-        found.append((name, "its own", "", "", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", ""))
+        own = ("", UNFIT, "", "", "", "", "")
+        if UNFIT not in host:
+            own = ("", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", "")
+        found.append((name, "its own", "", *own))
         for source, kinds in sources.items():
             found += [(name, source, UNITS[kind], *_cells(kinds[kind])) for kind in KINDS]
     if tuned := summary.get("fine_tuning"):
@@ -25,6 +29,8 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _cells(told: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in told:
+        return ("0", UNFIT, "", "", "", "", "")
     agreement, correlation = told["agreement"], told["matched_correlation"]
     return (
         str(told["n"]),

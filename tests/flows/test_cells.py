@@ -1,4 +1,4 @@
-"""Cells of an ablation by plain calls: what they share, what they leave, and what a failing gate leaves."""
+"""Cells of an ablation by plain calls: what they share, what they leave, and what a missed gate leaves."""
 
 import dataclasses
 import json
@@ -77,7 +77,9 @@ def test_every_cell_has_numbers_or_a_reason(ran) -> None:
     _, cells, _, _ = ran
     assert [(cell["varied"], cell["value"]) for cell in cells] == [(cell.varied, cell.value) for cell in CELLS]
     base, shot, few, gate, rate = cells
-    assert "autoencoder_overfit" in gate["error"]
+    assert gate["generated"]["unfit"]["gate"] == "autoencoder_overfit"
+    assert gate["verdict"] == "unfit"
+    assert gate["original"] == base["original"]
     assert base["generated"]["n"] == shot["generated"]["n"] == 4
     assert base["dispersion"] != shot["dispersion"]  # equal fits, sampled in different ways
     assert (few["facts"]["train_rows"], few["published"]) == (3, -1.5)
@@ -131,10 +133,12 @@ def test_a_full_disk_is_no_result(tmp_path, monkeypatch) -> None:
 
 def test_the_summary_tells_cells_and_failures_apart(ran) -> None:
     _, cells, _, _ = ran
-    summary = json.loads(json.dumps(summarise_cells(cells)))
-    assert [cell["varied"] for cell in summary["cells"]] == ["base", "sampler", "rows", "rate"]
-    assert [cell["varied"] for cell in summary["failed_cells"]] == ["gate"]
-    assert "1 stopped: gate = closed" in summary["verdict"]
+    stopped = {"varied": "rate", "value": "1e9", "error": "the loss of base training became nan"}
+    summary = json.loads(json.dumps(summarise_cells([*cells, stopped])))
+    assert [cell["varied"] for cell in summary["cells"]] == ["base", "sampler", "rows", "gate", "rate"]
+    assert [cell["varied"] for cell in summary["failed_cells"]] == ["rate"]
+    assert "unfit: latent_ddpm, gate = closed (seed 0: autoencoder_overfit" in summary["verdict"]
+    assert "1 stopped: rate = 1e9" in summary["verdict"]
 
 
 def test_the_factor_that_moves_most_is_named() -> None:

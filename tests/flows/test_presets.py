@@ -237,7 +237,7 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     training = dataclasses.replace(study.recipient, epochs=1, batch_size=8, learning_rate=1e-3)
     (base,) = train(pool, apparatus, splits, [0], run)
     donor = Weights(seed=0, base=base)
-    hosts = recipients(pool, apparatus, splits, [donor], training, study.backdoor, run)
+    hosts, _ = recipients(pool, apparatus, splits, [donor], training, study.backdoor, run)
     layout = Laboratory.layout_for(apparatus, splits)
     brief = dataclasses.replace(study.fine_tuning.training, epochs=1, batch_size=8)
     tuning = dataclasses.replace(study.fine_tuning, training=brief, models=2)

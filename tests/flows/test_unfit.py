@@ -1,5 +1,6 @@
 """Studies whose generator is unfit, on one of two networks or on both: everything else is there, and it says so."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,14 +8,30 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import tasks.fit
+from flows.attacking import attack_and_compare
+from flows.cells import run_cells
+from flows.comparing_strategies import compare_strategies
+from flows.configuration import Ablations, Cell, Siblings
 from flows.report.page import build
 from flows.report.table import markdown, render
-from flows.studies import resolve
-from methods.errors import Diverged, GateFailed
+from flows.studies import changed, resolve
+from flows.transplanting import transplant_and_compare
+from methods.attacks.fgsm import Fgsm
+from methods.collection.strategy import LastPhase, Training
+from methods.errors import BadSetting, Diverged, GateFailed
 from methods.generation import latent_ddpm
+from models import CifarResNet
+from storage import datasets
+from storage.formats import read_json
 from storage.tracking import log_run
 from storage.tracking_children import children
-from tests.benches.plain import run_plainly
+from tasks.ablating import summarise_cells
+from tasks.attempts import Attempt
+from tasks.exporting import models_of
+from tasks.fine_tune import FineTuning
+from tasks.pool import InlinePool
+from tasks.run import Run
+from tests.benches.plain import Unseen, run_plainly
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 SMALL = (
@@ -32,6 +49,7 @@ SMALL = (
     "samples=4",
     "seeds=[3, 5]",
 )
+OPEN = [setting for setting in SMALL if setting.startswith("generator.")]
 CLOSED = "generator.gates.overfit_mse=1e-30", "generator.gates.overfit_steps=1"
 """A gate that nothing passes."""
 
@@ -155,3 +173,118 @@ def test_divergence(where, reason, monkeypatch, tmp_path, as_summary):
     assert len(summary["gates"]) == 4
     assert ("accuracies" in summary["generated"]["reconstruct"]) == (where == "draw_latents")
     shown(as_summary("parameter_diffusion", summary), details, tmp_path / "run")
+
+
+def plainly(study, body, home: Path):
+    splits = datasets.load(study.data, home=home)
+    run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed)
+    return body(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
+
+
+BRIEF = Training(epochs=2, learning_rate=0.05, batch_size=20)
+PLACES = pytest.mark.parametrize("places", [(1,), (0, 1)], ids=["one of two", "all"])
+
+
+def base_of(smoke):
+    """Two networks of width 2, whose rows are their last norm and head; the gates are open."""
+    strategy = LastPhase(keep=("layer4.1.bn2.*", "linear.*"), first=BRIEF, then=BRIEF, rows=10)
+    base = changed(smoke.base, ["data.train_limit=100", "data.test_limit=40", *OPEN])
+    return dataclasses.replace(base, network=CifarResNet(depth=18, width=2), strategy=strategy, samples=3)
+
+
+@PLACES
+def test_ablations(places, closed_to, tmp_path, as_summary):
+    closed_to(*places)
+    base = resolve("parameter_diffusion", "smoke", SMALL)
+    chosen = Ablations(base=base, cells=(Cell(varied="base", value="as it is"),), seeds=(3, 5))
+
+    def cells(study, pool, splits, run):
+        return summarise_cells([read_json(ref.path) for ref in run_cells(study, pool, splits, run)]), {}
+
+    summary, details = plainly(chosen, cells, tmp_path)
+    (cell,) = summary["cells"]
+    assert summary["failed_cells"] == []
+    assert cell["verdict"] == "unfit"
+    assert ("accuracies" in cell["generated"]) == (len(places) == 1)
+    assert cell["baselines"]["gaussian"] > 0
+    assert [record["seed"] for record in summary["unfit"]] == [(3, 5)[place] for place in places]
+    assert "unfit: latent_ddpm, base = as it is (seed" in summary["verdict"]
+    shown(as_summary("ablations", summary), details, tmp_path / "run")
+
+
+@PLACES
+def test_strategies(places, closed_to, tmp_path, as_summary):
+    closed_to(*places)
+    smoke = resolve("strategies", "smoke")
+    strategies = (dataclasses.replace(smoke.strategies[0], first=BRIEF, then=BRIEF, rows=10),)
+    chosen = dataclasses.replace(smoke, base=base_of(smoke), strategies=strategies, seeds=(3, 5))
+    chosen = dataclasses.replace(chosen, fine_tuning=FineTuning(training=BRIEF, models=2))
+    summary, details = plainly(chosen, compare_strategies, tmp_path)
+    assert summary["failed_strategies"] == {}
+    (told,) = summary["strategies"].values()
+    assert told["collected_transplanted"]["n"] == 20
+    for name in ("generated", "transplanted", "transplanted_as_is"):
+        assert told[name].get("n") == (3 if len(places) == 1 else None)
+    names = {each["name"] for each in told["backdoor"]["defences"]}
+    assert ("generated aligned" in names) == (len(places) == 1)
+    assert {"collected aligned", "fine_tuned"} <= names
+    assert f"seed {(3, 5)[places[0]]}: latent_scale 97" in summary["verdict"]
+    shown(as_summary("strategies", summary), details, tmp_path / "run")
+
+
+@PLACES
+def test_transplants(places, closed_to, tmp_path, as_summary):
+    closed_to(*places)
+    smoke = resolve("transplant", "smoke")
+    chosen = dataclasses.replace(smoke, base=base_of(smoke), recipient=BRIEF, held_out=None, seeds=(3, 5))
+    chosen = dataclasses.replace(chosen, fine_tuning=FineTuning(training=BRIEF, models=2))
+    summary, details = plainly(chosen, transplant_and_compare, tmp_path)
+    for sources in summary["transplants"].values():
+        assert {told["n"] for told in sources["collected"].values()} == {20}
+        for told in sources["generated"].values():
+            assert told.get("n") == (3 if len(places) == 1 else None)
+    causes = {told.get("n") for told in summary["causes"].values()}
+    assert causes == {3 if len(places) == 1 else None}
+    assert {"one_shot", "unaligned", "none"} < set(summary["causes"])
+    assert summary["fine_tuning"]["n"] == 2
+    assert f"unfit on seed {(3, 5)[places[0]]}: latent_scale 97" in summary["verdict"]
+    whole = as_summary("transplant", summary)
+    shown(whole, details, tmp_path / "run")
+    if len(places) == 2:
+        assert "| generated | as they are | 0 | unfit |" in markdown(whole)
+
+
+@PLACES
+def test_generated_siblings_under_attack_and_fits_shared_with_another_study(places, closed_to, tmp_path, as_summary):
+    fitted = closed_to(*places)
+    smoke = resolve("robustness", "smoke")
+    attacks = (Attempt(attack=Fgsm()),)
+    fields = {"defences": (), "attacks": attacks, "masking_images": None, "tutorial": None, "seeds": (3, 5)}
+    siblings = Siblings(models=4, attacks=attacks)
+    chosen = dataclasses.replace(smoke, base=base_of(smoke), generated=siblings, images=20, **fields)
+    summary, details = plainly(chosen, attack_and_compare, tmp_path)
+    models = summary["models"]
+    assert models["collected"]["members"] == 4
+    assert models["generated"].get("members") == (3 if len(places) == 1 else None)
+    assert f"unfit on seed {(3, 5)[places[0]]}: latent_scale 97" in summary["verdict"]
+    page = shown(as_summary("robustness", summary), details, tmp_path / "run")
+    assert "latent_scale" in page
+
+    count = len(fitted)
+    assert count == 2
+    other = resolve("transplant", "smoke")
+    moved = dataclasses.replace(other, base=base_of(other), recipient=BRIEF, held_out=None, seeds=(3, 5))
+    again, _ = plainly(moved, transplant_and_compare, tmp_path)
+    assert len(fitted) == count
+    assert again["unfit"] == summary["unfit"]
+
+
+def test_export_says_why_there_are_no_rows(tmp_path, as_summary):
+    chosen = resolve("parameter_diffusion", "smoke", (*SMALL, *CLOSED, "seeds=[3]"))
+    summary, details = run_plainly(chosen, tmp_path)
+    shown(as_summary("parameter_diffusion", summary), details, tmp_path / "run")
+    assert len(models_of(tmp_path / "run", "gaussian", 3).accuracies) == 4
+    with pytest.raises(BadSetting, match="latent_ddpm is unfit on it: autoencoder_overfit"):
+        models_of(tmp_path / "run", "latent_ddpm", 3)
+    with pytest.raises(BadSetting, match="of seed 9\n"):
+        models_of(tmp_path / "run", "gaussian", 9)
