@@ -17,7 +17,7 @@ from tasks.train import train
 def fit_alone(study: ParameterDiffusion, pool: Pool, splits: Splits, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
     """`fits{SEED: {holds, gates, error}}`, and no details. A fit that fails leaves the other networks' fits alone.
 
-    A gate that ends its fit is the only one in `gates`: those before it had passed.
+    error: why a network's generator is unfit, as its product records it.
     """
     bases = train(pool, study.apparatus, splits, study.seeds, run)
     snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
@@ -33,6 +33,8 @@ def fit_alone(study: ParameterDiffusion, pool: Pool, splits: Splits, run: Run) -
         except Diverged as error:
             found[str(seed)] = {"holds": False, "gates": {}, "error": error.problem}
         else:
-            gates = told_by(fits[seed, kind])["gates"]
-            found[str(seed)] = {"holds": all(gate["passed"] for gate in gates.values()), "gates": gates, "error": None}
+            told = told_by(fits[seed, kind])
+            unfit, gates = told.get("unfit"), told["gates"]
+            holds = not unfit and all(gate["passed"] for gate in gates.values())
+            found[str(seed)] = {"holds": holds, "gates": gates, "error": unfit["problem"] if unfit else None}
     return {"generator": kind, "fits": found, "fits_hold": all(each["holds"] for each in found.values())}, {}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.claims import as_summary
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
 from flows.progress import Display, console, displayed
@@ -58,6 +59,7 @@ class Workplace:
         """Writes the run's files, the report, and the MLflow entry; returns the folder."""
         folder = self.run.folder
         publish_json(folder / "details.json", details)
+        summary |= {"claims": as_summary({self.study.study: summary})}
         publish_json(folder / "summary.json", self.common() | {"state": "completed", "error": None} | summary)
         point_latest(self.run)
         report(str(folder))
