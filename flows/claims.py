@@ -264,3 +264,7 @@ def markdown() -> str:
     """The block between `<!-- claims -->` and `<!-- /claims -->` in README and docs."""
     lines = ["| study | claim, on a night of the preset `digits` |", "| --- | --- |"]
     return "\n".join([*lines, *(f"| `{claim.study}` | {claim.sentence} |" for claim in CLAIMS)])
+
+
+if __name__ == "__main__":
+    print(markdown())

@@ -163,13 +163,16 @@ def finish(folder: str) -> None:
 
     path = Path(folder)
     summary = json.loads((path / "summary.json").read_text())
-    nightly = summary["study"] == "nightly"
-    children = [path / each["path"] for each in summary["studies"].values()] if nightly else []
+    if summary["study"] == "nights":
+        output.print(render(summary))
+        output.print(f"report  {path / 'report.html'}", highlight=False, soft_wrap=True)
+        return
+    children = [path / each["path"] for each in summary.get("studies", {}).values()]
     for child in children:
         if (child / "summary.json").is_file():
             output.print(render(json.loads((child / "summary.json").read_text())))
     output.print(render(summary))
-    home = next(parent.parent for parent in path.parents if parent.name in ("runs", "nights"))
+    home = next(parent.parent for parent in path.parents if parent.name == "runs")
     output.print(
         f"report  {path / 'report.html'}\nMLflow  {shown_uri(tracking_uri(home))}", highlight=False, soft_wrap=True
     )

@@ -15,7 +15,10 @@ from tasks.unfit import unfit_of
 
 
 def fit_alone(study: ParameterDiffusion, pool: Pool, splits: Splits, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`fits{SEED: {holds, gates, error}}`, and no details. A fit that fails leaves the other networks' fits alone."""
+    """`fits{SEED: {holds, gates, error}}`, and no details. A fit that fails leaves the other networks' fits alone.
+
+    error: why a network's generator is unfit, as its product records it.
+    """
     bases = train(pool, study.apparatus, splits, study.seeds, run)
     snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
     material = Material(snapshots=snapshots, fit_rows=study.fit_rows)

@@ -48,8 +48,11 @@ def generated_mean(summary: Summary) -> float | None:
 
 
 def margins(gates: Mapping[str, Mapping[str, Any]]) -> Values:
-    """Distance of each gate's value from its limit, as a share of the limit; negative where the gate failed."""
-    return {name: margin(gate) for name, gate in gates.items()}
+    """Distance of each gate's value from its limit, as a share of the limit; negative where the gate failed.
+
+    A value that was not finite has no margin.
+    """
+    return {name: margin(gate) for name, gate in gates.items() if gate["value"] is not None}
 
 
 def margin(gate: Mapping[str, Any]) -> float:

@@ -108,7 +108,7 @@ def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
     dates = wanted.dates
     studies = {day: studies_of(wanted, day) for day in dates}
     settings = {name: list(changes) for name, changes in sorted(wanted.settings.items())}
-    reference = tonight(wanted.preset, settings, 0)
+    reference = tonight(wanted.preset, settings, 1)
     configurations = {name: as_json(study) for name, study in reference.items()}
     key = digest([configurations, wanted.fits_only, source_digest(), package_versions()])[:6]
     kind = "-fits" if wanted.fits_only else ""

@@ -9,6 +9,7 @@ from typing import Any
 from flows import claims
 from flows.headlines import margins, over_nights, spread
 from flows.night_job import Night
+from flows.progress import console
 from flows.studies import as_json
 from storage.formats import publish_json
 from tasks.environment import environment
@@ -53,7 +54,10 @@ def summarise_nights(folder: Path, nights: Sequence[Night], records: Sequence[Re
     }
     publish_json(folder / "nights.json", {key: told[key] for key in ("dates", "completed", "studies")})
     publish_json(folder / "summary.json", common | told)
-    build(folder)
+    try:
+        build(folder)
+    except Exception as error:  # the numbers are complete without it; the same command draws it again
+        console.print(f"no report: {type(error).__name__}: {error}", highlight=False)
 
 
 def summaries_of(night: Night, record: Record) -> dict[str, Mapping[str, Any]]:
@@ -90,7 +94,7 @@ def table(
         },
         "claims": found,
         "headlines": {} if fits_only else over_nights(summaries),
-        "nights": [row(record, results) for record, results in zip(records, per_night, strict=True)],
+        "nights": [row(*each) for each in zip(records, per_night, map(unfit_parts, summaries), strict=True)],
         "cpu_seconds": round(sum(record["cpu_seconds"] for record in records), 3),
     }
     if fits_only:
@@ -119,8 +123,19 @@ def claim_over_nights(night: Sequence[claims.Result]) -> dict[str, Any]:
     }
 
 
-def row(record: Record, results: Mapping[str, claims.Result]) -> dict[str, Any]:
-    """One night: states, times, and which claims do not hold."""
+def unfit_parts(night: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Learnt parts that fell short, as the studies of a night record them."""
+    return [
+        {"study": study} | {key: each.get(key) for key in ("part", "seed", "gate", "value", "limit")}
+        for study, summary in night.items()
+        for each in summary.get("unfit", ())
+    ]
+
+
+def row(
+    record: Record, results: Mapping[str, claims.Result], unfit: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """One night: states, times, parts that fell short, and which claims do not hold."""
     where = record["environment"] or {}
     return {
         "date": record["date"],
@@ -132,6 +147,7 @@ def row(record: Record, results: Mapping[str, claims.Result]) -> dict[str, Any]:
         "dirty": where.get("dirty"),
         "studies": dict(record["studies"]),
         "report_error": record.get("report_error"),
+        "unfit": list(unfit),
         "claims": {name: {"value": each.value, "holds": each.holds} for name, each in results.items()},
         "missed": [name for name, each in results.items() if not each.holds],
     }
@@ -144,18 +160,24 @@ def fits_over_nights(records: Sequence[Record], summaries: Sequence[Mapping[str,
         for seed, fitted in summary.get("fits", {}).items():
             about = {"date": record["date"], "seed": int(seed)}
             found = margins(fitted["gates"])
-            rows += [about | {"gate": name, "margin": found[name], **gate} for name, gate in fitted["gates"].items()]
-            if fitted["error"] and not fitted["gates"]:
+            rows += [
+                about | {"gate": name, "margin": found.get(name), **gate} for name, gate in fitted["gates"].items()
+            ]
+            if fitted["error"] and all(gate["passed"] for gate in fitted["gates"].values()):
                 blank = {"gate": None, "margin": None, "value": None, "limit": None, "passed": False}
                 rows.append(about | blank | {"meaning": fitted["error"]})
-    gates = dict.fromkeys(each["gate"] for each in rows if each["gate"])
+    gates = dict.fromkeys(each["gate"] for each in rows if each["margin"] is not None)
     holding = sum(bool(summary.get("fits_hold")) for summary in summaries)
     return {
         "holding": holding,
         "of": len(records),
         "rows": rows,
         "margins": {
-            gate: spread([each["margin"] for each in rows if each["gate"] == gate], low_is_good=False) for gate in gates
+            gate: spread(
+                [each["margin"] for each in rows if each["gate"] == gate and each["margin"] is not None],
+                low_is_good=False,
+            )
+            for gate in gates
         },
     }
 
@@ -165,6 +187,8 @@ def verdict(told: Mapping[str, Any]) -> str:
     said = [f"{told['completed']} of {of} nights completed."]
     if "fits" in told:
         said.append(f"All fits hold on {told['fits']['holding']} of {of} dates.")
+    if unfit := sum(bool(night["unfit"]) for night in told["nights"]):
+        said.append(f"On {unfit} of {of} a learnt part is unfit.")
     if found := told["claims"]:
         always = sum(each["held"] == each["of"] for each in found.values())
         said.append(f"{always} of {len(found)} claims hold on every night.")

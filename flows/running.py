@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.announcing import announce
 from flows.caution import caution
+from flows.claims import as_summary
 from flows.failures import discard, record
 from flows.places import home_folder
 from flows.prefect_home import end_orphans
@@ -65,6 +66,7 @@ class Workplace:
         """Writes the run's files and the report; returns the folder. They are sent when the study has ended."""
         folder = self.run.folder
         publish_json(folder / "details.json", details)
+        summary |= {"claims": as_summary({self.study.study: summary})}
         publish_json(folder / "summary.json", self.common() | {"state": "completed", "error": None} | summary)
         point_latest(self.run)
         report(str(folder))

@@ -52,7 +52,7 @@ def plots(summary: Mapping[str, Any]) -> list[Plot]:
 def _margins(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for row in rows:
-        if row["gate"]:
+        if row["margin"] is not None:
             values.setdefault(row["gate"], []).append(row["margin"])
     return values
 

@@ -51,6 +51,9 @@ def night_cells(night: Mapping[str, Any]) -> tuple[str, ...]:
     """Date, state, time, CPU time, and what was not as it should be."""
     failed = [f"{name}: {each['error']}" for name, each in night["studies"].items() if each["state"] == "failed"]
     remarks = [*failed, *([f"claims that do not hold: {', '.join(night['missed'])}"] if night["missed"] else [])]
+    for part in night["unfit"]:
+        gate = f": {part['gate']} {part['value']}, limit {part['limit']}" if part["gate"] else ""
+        remarks.append(f"unfit in {part['study']}: {part['part']} of seed {part['seed']}{gate}")
     if night["report_error"]:
         remarks.append(f"no report: {night['report_error']}")
     return (
