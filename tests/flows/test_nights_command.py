@@ -31,9 +31,9 @@ print(FLOWS["parameter_diffusion"](study, Order(home=sys.argv[1])))
 
 
 def committed(home: Path) -> dict[Path, int]:
-    """Products by inode; the commit of a set is written again with equal bytes."""
-    found = home.glob("nights/*/*/store/**/*")
-    return {path: path.stat().st_ino for path in found if path.is_file() and path.name != "entry.json"}
+    """Products by inode, without files that a kill left half-written; the commit of a set is written again."""
+    found = (path for path in home.glob("nights/*/*/store/**/*") if path.is_file() and not path.name.startswith("."))
+    return {path: path.stat().st_ino for path in found if path.name != "entry.json"}
 
 
 def records(home: Path) -> dict[Path, int]:
