@@ -15,10 +15,10 @@ Read = Callable[[Summary], float | None]
 STATED_FOR = "digits"
 GENERATORS = ("latent_ddpm", "gram_pca", "token_diffusion")
 UNITS: Mapping[str, Callable[[float], str]] = {
-    "points": lambda value: f"{100 * value:.3g} points",
-    "percent": lambda value: f"{100 * value:.3g} %",
-    "times": lambda value: f"{value:.3g} times",
-    "number": lambda value: f"{value:.3g}",
+    "points": lambda value: f"{100 * value:.4g} points",
+    "percent": lambda value: f"{100 * value:.4g} %",
+    "times": lambda value: f"{value:.4g} times",
+    "number": lambda value: f"{value:.4g}",
     "flag": lambda value: "yes" if value else "no",
 }
 EIGHT_LEVELS = 8 / 255

@@ -1,19 +1,18 @@
 """Nights tried beforehand: those that a scheduler would start on a range of dates, side by side on the workers."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from flows.configuration import ParameterDiffusion
 from flows.night_job import Night, NightApparatus, run_night
 from flows.nightly import tonight
 from flows.nights_progress import NightsProgress, nights_progress
+from flows.nights_request import Nights
 from flows.nights_summary import config_of, summarise_nights
 from flows.progress import console
-from flows.studies import Study, as_json, kind_of
-from methods.errors import BadSetting, WeightsmithError
+from flows.studies import Study, as_json
+from methods.errors import WeightsmithError
 from storage.datasets import Splits
 from storage.formats import publish_json, read_json
 from storage.lock import home_lock
@@ -23,90 +22,19 @@ from tasks.pool import Job, WorkerLost, ray_pool
 from tasks.run import digest, package_versions, source_digest
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Nights:
-    """Which nights to try. studies: all that take part in the nightly where empty. settings: changes by study, as in
-    `nightly`. fits_only, keep: as in `Night`.
-    """
-
-    first: date
-    count: int
-    preset: str = "digits"
-    studies: tuple[str, ...] = ()
-    settings: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    fits_only: bool = False
-    keep: bool = False
-
-    @property
-    def dates(self) -> list[date]:
-        """Raises `BadSetting` where the calendar ends before."""
-        try:
-            return [self.first + timedelta(days=day) for day in range(self.count)]
-        except OverflowError:
-            raise BadSetting(
-                problem=f"--from {self.first} --count {self.count} goes beyond the year 9999",
-                remedy="begin earlier, or try fewer nights",
-            ) from None
-
-
-def parse_date(text: str) -> date:
-    """A date as `2027-01-31`. Raises `BadSetting`."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadSetting(problem=f"--from {text!r} is not a date", remedy="write YYYY-MM-DD, as 2027-01-31") from None
-
-
-def by_study(changes: Sequence[str]) -> dict[str, list[str]]:
-    """`STUDY.path.to.field=value` by study. Raises `BadSetting`."""
-    settings: dict[str, list[str]] = {}
-    for change in changes:
-        study, dot, rest = change.partition(".")
-        if not dot or "=" in study:
-            raise BadSetting(
-                problem=f"--set {change!r} names no study",
-                remedy="write --set STUDY.path.to.field=value, as parameter_diffusion.samples=50",
-            )
-        kind_of(study)
-        settings.setdefault(study, []).append(rest)
-    return settings
-
-
 def studies_of(wanted: Nights, day: date) -> dict[str, Study]:
-    """The studies of one night, as the scheduler would start them. Raises `BadSetting`."""
-    for name in (*wanted.studies, *wanted.settings):
-        kind_of(name)
-    every = tonight(wanted.preset, {name: list(each) for name, each in wanted.settings.items()}, int(f"{day:%Y%m%d}"))
-    names = wanted.studies or (("parameter_diffusion",) if wanted.fits_only else tuple(every))
-    for name in names:
-        if name not in every:
-            raise BadSetting(
-                problem=f"--study {name!r} takes no part in the nightly with preset {wanted.preset!r}",
-                remedy="allowed: " + ", ".join(every),
-            )
-    for name in wanted.settings:
-        if name not in names:
-            raise BadSetting(
-                problem=f"--set changes {name}, which is not among the studies to run", remedy=f"add --study {name}"
-            )
-    chosen = {name: every[name] for name in every if name in names}
-    if wanted.fits_only and any(not isinstance(study, ParameterDiffusion) for study in chosen.values()):
-        raise BadSetting(
-            problem="--fits-only is for the study parameter_diffusion alone",
-            remedy="write --study parameter_diffusion --fits-only",
-        )
-    return chosen
+    """The studies of one night, as the scheduler would start them."""
+    settings = {name: list(changes) for name, changes in wanted.settings.items()}
+    every = tonight(wanted.preset, settings, int(f"{day:%Y%m%d}"))
+    return {name: every[name] for name in every if name in wanted.chosen}
 
 
 def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
-    """The folder of the table, and the nights. Raises `BadSetting`.
+    """The folder of the table, and the nights.
 
     Nights of the same code, packages and configuration lie in one folder, whatever the range of dates.
     """
-    if wanted.count < 1:
-        raise BadSetting(problem=f"--count {wanted.count} tries no night", remedy="write 1 or more")
-    dates = wanted.dates
-    studies = {day: studies_of(wanted, day) for day in dates}
+    studies = {day: studies_of(wanted, day) for day in wanted.dates}
     settings = {name: list(changes) for name, changes in sorted(wanted.settings.items())}
     reference = tonight(wanted.preset, settings, 1)
     configurations = {name: as_json(study) for name, study in reference.items()}
@@ -126,7 +54,7 @@ def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
             fits_only=wanted.fits_only,
             keep=wanted.keep,
         )
-        for day in dates
+        for day in wanted.dates
     ]
 
 
@@ -136,6 +64,7 @@ def run_nights(wanted: Nights, home: Path) -> str:
     Completed nights are kept, an interrupted one continues, one with a failed study is tried again.
     """
     started = datetime.now(UTC)
+    wanted.check()
     folder, nights = plan(wanted, home)
     (home / "nights").mkdir(parents=True, exist_ok=True)
     with home_lock(home / "nights"):

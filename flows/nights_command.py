@@ -38,20 +38,24 @@ def nights(
     Nights run side by side and share nothing but the data. Re-running the command resumes it; completed nights are
     kept.
     """
-    with told(), prefect_below(home):
-        from flows.nights import Nights, by_study, parse_date, run_nights
-        from flows.places import home_folder
+    from flows.nights_request import Nights, by_study, parse_date
 
+    with told():
         wanted = Nights(
             first=parse_date(first),
             count=count,
             preset=preset,
-            studies=studies,
+            studies=tuple(dict.fromkeys(studies)),
             settings=by_study(changes),
             fits_only=fits_only,
             keep=keep,
         )
-        folder = Path(run_nights(wanted, home_folder(str(home) if home else None)))
+        wanted.check()
+        with prefect_below(home):
+            from flows.nights import run_nights
+            from flows.places import home_folder
+
+            folder = Path(run_nights(wanted, home_folder(str(home) if home else None)))
         finish(str(folder))
         summary = json.loads((folder / "summary.json").read_text())
         if summary["completed"] < len(summary["dates"]):

@@ -114,7 +114,7 @@ def test_the_nights_page_shows_each_claim_with_its_value(night, tmp_path: Path) 
     )
     page = build(folder).read_text()
     text = re.sub(r"<[^>]+>", "", page.partition("<h3>Claims</h3>")[2].partition("</section>")[0])
-    assert re.search(r"0\.682 points\s+at least −0\.3 points\s+holds", text)
+    assert re.search(r"0\.6818 points\s+at least −0\.3 points\s+holds", text)
     assert len(re.findall("not measured\n", text)) == 4 * 2  # value and result, of two failed studies
     assert "claims are not made for it" not in text
 
@@ -124,7 +124,7 @@ def test_a_failed_study_has_no_values(night) -> None:
     assert [row["value"] for row in failed] == ["not measured"]
     assert [row["holds"] for row in failed] == [False]
     (whole,) = claim_rows({"transplant": night["transplant"]})
-    assert (whole["value"], whole["holds"], whole["measured"]) == ("96.8 %", True, True)
+    assert (whole["value"], whole["holds"], whole["measured"]) == ("96.82 %", True, True)
 
 
 def test_claims_of_a_summary(night) -> None:
