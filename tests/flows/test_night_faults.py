@@ -29,7 +29,7 @@ from flows.cli import main
 main(["nightly", "--preset", "smoke", "--home", home])
 """
 OF_RAY = ("(raylet)", "Staff.do", "OOM", "autoscaler", "RpcError", "Lease ID", "ray::", "Traceback", "pickl")
-PASSWORD = "s3cr3t"
+PASSWORD = "quokka-7431"
 
 
 def busy_worker(run: psutil.Process) -> psutil.Process | None:
@@ -49,7 +49,7 @@ def test_a_night_of_faults(alone, tmp_path: Path, until: Callable[..., None]) ->
     (home / "store").mkdir(parents=True)
     (home / "store" / "fits").symlink_to(tmp_path / "nowhere")  # the first study fails after it was trained
     with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # not listening: refuses
+        silent.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         address = f"http://me:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}"
         line = type(alone)({**alone.variables, "MLFLOW_TRACKING_URI": address}, alone.folder, alone.started)
         small = line.settings(strategy__then__epochs="60", resources__actors="1")
