@@ -9,6 +9,9 @@ from storage import outbox
 from storage.formats import read_json
 from storage.tracking import TrackingFailed, shown_uri
 
+LONGEST = 200
+"""Characters of an error in a warning; libraries put whole addresses and causes into one line."""
+
 
 def send(folder: Path, home: Path) -> None:
     """Log the run in `folder`, then what waits in the outbox; raises nothing, an outage is one line of warning."""
@@ -77,4 +80,5 @@ def runs_in(folder: Path, home: Path) -> list[str]:
 
 def _first_line(error: Exception) -> str:
     text = error.problem if isinstance(error, WeightsmithError) else f"{type(error).__name__}: {error}"
-    return shown_uri(text).partition("\n")[0]
+    line = shown_uri(text).partition("\n")[0]
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"

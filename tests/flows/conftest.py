@@ -81,9 +81,13 @@ class CommandLine:
 
     def start(self, *arguments: str, log: Path) -> psutil.Process:
         """Like `run`, but does not wait; the output is appended to `log`."""
+        return self.start_script("-m", *arguments, log=log)
+
+    def start_script(self, *arguments: str, log: Path) -> psutil.Process:
+        """Like `script`, but does not wait; the output is appended to `log`."""
         with log.open("a") as stream:
             process = psutil.Popen(
-                [sys.executable, "-m", *arguments], env=self.environment, stdout=stream, stderr=stream, cwd=self.folder
+                [sys.executable, *arguments], env=self.environment, stdout=stream, stderr=stream, cwd=self.folder
             )
         self.started.append(process)
         return process
