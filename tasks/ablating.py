@@ -37,7 +37,7 @@ def verdict(
             f"the average original of {cell['varied']} = {cell['value']}": cell["original"]["mean"] for cell in done
         }
         if nothing := untrained(means, data):
-            return nothing
+            return nothing.removesuffix(".") + _stopped(failed)
     passed = [f"{cell['varied']} = {cell['value']}" for cell in done if cell["verdict"] == "pass"]
     text = f"{len(passed)} of {len(done)} cells pass the audit" + (f" ({', '.join(passed)})" if passed else "")
     spans = {}
@@ -53,6 +53,9 @@ def verdict(
         text += f"; {listed(widest)} {verb} the generated accuracy most, by {100 * clear[widest[0]]:.2f} points"
     elif spans:
         text += "; no factor moves the generated accuracy beyond its intervals"
-    if failed:
-        text += f"; {len(failed)} stopped: " + ", ".join(f"{cell['varied']} = {cell['value']}" for cell in failed)
-    return text + "."
+    return text + _stopped(failed)
+
+
+def _stopped(failed: Sequence[Mapping[str, Any]]) -> str:
+    names = ", ".join(f"{cell['varied']} = {cell['value']}" for cell in failed)
+    return f"; {len(failed)} stopped: {names}." if failed else "."
