@@ -52,7 +52,7 @@ def verdict(
             f"the average original of {cell['varied']} = {cell['value']}": cell["original"]["mean"] for cell in done
         }
         if nothing := untrained(means, data):
-            return nothing
+            return nothing.removesuffix(".") + _stopped(failed)
     passed = [f"{cell['varied']} = {cell['value']}" for cell in done if cell["verdict"] == "pass"]
     text = f"{len(passed)} of {len(done)} cells pass the audit" + (f" ({', '.join(passed)})" if passed else "")
     fit = [cell for cell in done if has_models(cell)]
@@ -72,6 +72,9 @@ def verdict(
     if unfit:
         records = [record_of(each) for each in unfit]
         text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
-    if failed:
-        text += f"; {len(failed)} stopped: " + ", ".join(f"{cell['varied']} = {cell['value']}" for cell in failed)
-    return text + "."
+    return text + _stopped(failed)
+
+
+def _stopped(failed: Sequence[Mapping[str, Any]]) -> str:
+    names = ", ".join(f"{cell['varied']} = {cell['value']}" for cell in failed)
+    return f"; {len(failed)} stopped: {names}." if failed else "."

@@ -53,7 +53,8 @@ def verdict(
     collected = {name: numbers["original"]["mean"] for name, numbers in done.items()}
     chance, test = chance_of(data), data["test"]
     if not any(above_chance(mean, test, chance) for mean in collected.values()):
-        return untrained({"the average collected model of every strategy": max(collected.values())}, data)
+        nothing = untrained({"the average collected model of every strategy": max(collected.values())}, data)
+        return nothing.removesuffix(".") + _stopped(failed)
     text = f"Of {len(done)} strategies "
     diversity = {name: numbers["diversity"] for name, numbers in done.items()}
     if most := best(diversity):
@@ -68,9 +69,11 @@ def verdict(
     if unfit:
         records = [record_of(each) for each in unfit]
         text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
-    if failed:
-        text += f"; {len(failed)} stopped: {', '.join(failed)}"
-    return text + "."
+    return text + _stopped(failed)
+
+
+def _stopped(failed: Mapping[str, Any]) -> str:
+    return f"; {len(failed)} stopped: {', '.join(failed)}." if failed else "."
 
 
 def _leaders(found: Mapping[str, Mapping[str, Any]], test: int, chance: float) -> str:

@@ -62,7 +62,7 @@ def _all(
     )
 
 
-def _published(base: ParameterDiffusion) -> LastPhase:
+def _strategy_of(base: ParameterDiffusion) -> LastPhase:
     """The strategy of a base preset, beside which the others stand."""
     return cast(LastPhase, base.strategy)
 
@@ -111,7 +111,7 @@ def digits() -> Strategies:
     every strategy that leaves most of the network alone, 89 to 92 % elsewhere once aligned.
     """
     base = bases.digits()
-    first = _published(base).first
+    first = _strategy_of(base).first
     return Strategies(
         preset="digits",
         base=_without_gates(dataclasses.replace(base, samples=100)),
@@ -141,7 +141,7 @@ def cifar10_small() -> Strategies:
         preset="cifar10_small",
         base=base,
         strategies=_all(
-            first=_published(base).first,
+            first=_strategy_of(base).first,
             then=Training(epochs=10, learning_rate=0.05),
             again=Training(epochs=10, learning_rate=1e-2),
             goals=(None, 0.7, 0.65),
@@ -164,7 +164,7 @@ def note() -> Strategies:
         preset="note",
         base=base,
         strategies=(
-            _published(base),
+            _strategy_of(base),
             Shrink(),
             ShrinkReordered(),
             ShrinkConv(),

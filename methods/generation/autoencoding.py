@@ -21,7 +21,7 @@ from methods.generation.generator import Accuracy, Gate
 from methods.generation.passing import collect_gate
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
-from methods.training.descent import descend
+from methods.training.descent import adaptive, descend
 
 
 @runtime_checkable
@@ -35,7 +35,10 @@ class Autoencoder(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AutoencoderTraining:
-    """Adam with a cosine schedule; noise amplitudes in units of one standard deviation of what they are added to."""
+    """Adam with a cosine schedule; noise amplitudes in units of one standard deviation of what they are added to.
+
+    weight_decay: decoupled, that is AdamW in place of Adam; null: Adam.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
@@ -44,6 +47,7 @@ class AutoencoderTraining:
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     input_noise: Annotated[float, Ge(0)] = 1e-3
     latent_noise: Annotated[float, Ge(0)] = 0.1
+    weight_decay: Annotated[float, Ge(0)] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,7 @@ def train_autoencoder(
         stage="autoencoder",
         steps=training.steps,
         learning_rate=training.learning_rate,
+        recipe=adaptive(training.weight_decay),
         on_step=on_step,
     )
 

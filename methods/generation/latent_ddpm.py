@@ -26,12 +26,15 @@ from methods.generation.memory import training_memory
 from methods.generation.scaling import Standardise, Whiten
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
-from methods.training.descent import descend
+from methods.training.descent import adaptive, descend
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Diffusion:
-    """The process (T, linear β) and the training of its denoiser: Adam with a cosine schedule, EMA of the weights."""
+    """The process (T, linear β) and the training of its denoiser: Adam with a cosine schedule, EMA of the weights.
+
+    weight_decay: decoupled, that is AdamW in place of Adam; null: Adam.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
@@ -42,6 +45,7 @@ class Diffusion:
     batch_size: Annotated[int, Ge(1)] = 64
     learning_rate: Annotated[float, Gt(0)] = 2e-3
     ema: Annotated[float, Interval(ge=0, lt=1)] = 0.995
+    weight_decay: Annotated[float, Ge(0)] | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -166,6 +170,7 @@ def train_denoiser(
         stage="denoiser",
         steps=diffusion.steps,
         learning_rate=diffusion.learning_rate,
+        recipe=adaptive(diffusion.weight_decay),
         after=lambda: ema.update(denoiser),
         on_step=on_step,
     )

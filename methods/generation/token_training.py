@@ -10,7 +10,7 @@ from methods.generation.latent_ddpm import Diffusion
 from methods.generation.tokens import Tokens
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
-from methods.training.descent import descend
+from methods.training.descent import adaptive, descend
 
 
 class OnSequence(nn.Module):
@@ -66,6 +66,7 @@ def train_token_denoiser(
         stage="denoiser",
         steps=diffusion.steps,
         learning_rate=diffusion.learning_rate,
+        recipe=adaptive(diffusion.weight_decay),
         after=lambda: ema.update(sequence),
         on_step=on_step,
     )

@@ -30,7 +30,7 @@ from methods.generation.unit_statistics import Shown
 from methods.generation.units import Units
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
-from methods.training.descent import descend
+from methods.training.descent import adaptive, descend
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,7 @@ class UnitDiffusion:
             stage="denoiser",
             steps=self.diffusion.steps,
             learning_rate=self.diffusion.learning_rate,
+            recipe=adaptive(self.diffusion.weight_decay),
             after=lambda: ema.update(model.denoiser),
             on_step=on_step,
         )

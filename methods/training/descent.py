@@ -1,6 +1,7 @@
 """The one loop in which generators and defended classifiers are trained: one loss a step."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,19 @@ def adam_cosine(
     """Adam, its learning rate falling to zero along a cosine."""
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
+
+def adamw_cosine(
+    parameters: Iterable[nn.Parameter], learning_rate: float, steps: int, *, weight_decay: float
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW (arXiv 1711.05101, decoupled weight decay), with the same schedule."""
+    optimiser = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
+    return optimiser, torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+
+
+def adaptive(weight_decay: float | None) -> Recipe:
+    """Adam without, AdamW with a weight decay."""
+    return adam_cosine if weight_decay is None else partial(adamw_cosine, weight_decay=weight_decay)
 
 
 def descend(

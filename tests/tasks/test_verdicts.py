@@ -83,6 +83,12 @@ def test_all_cells_failed() -> None:
     assert ablating.verdict([], [cell("x", 0.0)], DATA) == "All 1 cells failed."
 
 
+def test_cells_that_stopped_are_named_where_nothing_is_concluded() -> None:
+    said = ablating.verdict([cell("base", 0.0, original=0.1)], [cell("x", 0.0)], DATA)
+    assert said.startswith("Nothing can be concluded")
+    assert said.endswith("; 1 stopped: x = 1.")
+
+
 # strategies
 def strategy(diversity: float, home: float, away: float, original: float = 0.9, width: float = 0.01) -> dict[str, Any]:
     def spread(mean: float) -> dict[str, Any]:
@@ -132,6 +138,9 @@ def test_strategies_that_stopped_are_named() -> None:
     assert summarise_strategies.verdict({}, {"a": {}}, DATA) == "All 1 strategies stopped."
     said = summarise_strategies.verdict({"a": strategy(0.5, 0.9, 0.5)}, {"b": {}}, DATA)
     assert said.endswith("; 1 stopped: b.")
+    said = summarise_strategies.verdict({"a": strategy(0.5, 0.9, 0.5, original=0.1)}, {"b": {}}, DATA)
+    assert said.startswith("Nothing can be concluded")
+    assert said.endswith("(11.0 %); 1 stopped: b.")
 
 
 # transplants
