@@ -76,7 +76,7 @@ def accuracies(scores: Scores, chosen: np.ndarray, seed: int) -> dict[str, Any]:
         OWN if name == ORIGINAL else str(name): distribution(
             scores.test_accuracy[chosen & (scores.generator == name)], seed=seed
         )
-        for name in dict.fromkeys(scores.generator)
+        for name in dict.fromkeys(scores.generator[chosen])
     }
 
 
