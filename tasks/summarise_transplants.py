@@ -12,6 +12,7 @@ from tasks.align import ALIGNED, AS_IS, KINDS, matched_correlation
 from tasks.backdoor_defences import Defended, defences
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.stage import stage
+from tasks.stitch import STITCHED
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
 from tasks.transplanted import FINE_TUNED, ONE_SHOT, Rows, Transplanted, alone, pooled, told
@@ -53,7 +54,7 @@ def _kinds(
 ) -> dict[str, dict[str, Any]]:
     """What is told of each kind; `kept`: mean accuracy as a share of the recipient's own."""
     rows, matchings = products.rows(recipient, source), products.matching(recipient, source)
-    found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
+    found = {kind: _told(rows, matchings, kind, seed) for kind in (*KINDS, STITCHED) if kind in rows[0]}
     return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
 
@@ -102,7 +103,8 @@ def _backdoor(products: Transplanted) -> dict[str, dict[str, list[float]]]:
     found = {
         f"{source} {kind}": (products.rows(BADNETS, source), kind)
         for source in (COLLECTED, GENERATED)
-        for kind in KINDS
+        for kind in (*KINDS, STITCHED)
+        if kind in products.rows(BADNETS, source)[0]
     } | {FINE_TUNED: (products.rows(BADNETS, FINE_TUNED), AS_IS)}
     return {
         label: {name: pooled(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}
