@@ -13,6 +13,7 @@ from tasks.backdoor_defences import Defended
 from tasks.fine_tune import FineTuning
 from tasks.held_out import HeldOut
 from tasks.mistakes import Mistakes
+from tasks.stitch import Stitching
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class Transplant(OverBase):
 
     base: whose networks are donors; `seeds` and `seed` take the place of its own. backdoor: how the backdoored
     recipient is poisoned. recipient: how it and the independent one are trained. fine_tuning: on as many clean images
-    as alignment takes. test_images: evenly spread, that everything is measured on; all if null.
+    as alignment takes. stitching: how heads are mapped linearly; null: not at all. test_images: evenly spread, that
+    everything is measured on; all if null.
     held_out: generation for networks that no row was collected of, measured on all test images; null: none.
     """
 
@@ -34,6 +36,7 @@ class Transplant(OverBase):
     backdoor: BadNets = BadNets()
     recipient: Training
     alignment: Alignment = Alignment()
+    stitching: Stitching | None = Stitching()
     fine_tuning: FineTuning
     defended: Defended = Defended()
     mistakes: Mistakes = Mistakes()

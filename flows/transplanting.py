@@ -69,7 +69,16 @@ def transplant_and_compare(
     matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
     if backdoored is not None:
         matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
-    moved = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, images=study.test_images)
+    moved = transplant(
+        pool,
+        list(grafts.values()),
+        matchings,
+        study.backdoor,
+        splits,
+        run,
+        images=study.test_images,
+        stitching=study.stitching,
+    )
     plain: Grafts = {
         (SOURCE, ONE_SHOT, donor.seed): dataclasses.replace(
             grafts[SOURCE, GENERATED, donor.seed], name=f"{ONE_SHOT} {donor.seed}", rows=unsampled[donor.seed, kind]

@@ -114,6 +114,6 @@ def permutations_of(matching: Ref, kind: str) -> dict[str, torch.Tensor]:
 
 
 def matched_correlation(told: Mapping[str, Any], kind: str) -> float | None:
-    """Mean over the groups of a matching that was read; None where the rows touch no hidden unit."""
-    found = list(told["correlations"][kind].values())
+    """Mean over the groups of a matching that was read; None where no hidden unit is brought to another by `kind`."""
+    found = list(told["correlations"].get(kind, {}).values())
     return sum(found) / len(found) if found else None

@@ -13,6 +13,7 @@ from tasks.backdoor_defences import Defended, defences
 from tasks.recipients import BADNETS, INDEPENDENT, RECIPIENTS, SOURCE
 from tasks.significance import best, direction, listed, untrained
 from tasks.stage import stage
+from tasks.stitch import STITCHED
 from tasks.subjects import COLLECTED, GENERATED
 from tasks.summarise import data_facts
 from tasks.timings import read_timing
@@ -73,7 +74,7 @@ def _kinds(
     if not rows:
         why = products.missing.get(recipient) or products.missing[source]
         return {kind: entry(why) for kind in KINDS}
-    found = {kind: _told(rows, matchings, kind, seed) for kind in KINDS if kind in rows[0]}
+    found = {kind: _told(rows, matchings, kind, seed) for kind in (*KINDS, STITCHED) if kind in rows[0]}
     return {kind: each | {"kept": each["mean"] / max(host["clean_accuracy"], SMALL)} for kind, each in found.items()}
 
 
@@ -132,7 +133,8 @@ def _backdoor(products: Transplanted) -> dict[str, dict[str, list[float]]]:
     found = {
         f"{source} {kind}": (products.rows(BADNETS, source), kind)
         for source in (COLLECTED, GENERATED)
-        for kind in KINDS
+        for kind in (*KINDS, STITCHED)
+        if any(kind in rows for rows in products.rows(BADNETS, source))
     } | {FINE_TUNED: (products.rows(BADNETS, FINE_TUNED), AS_IS)}
     return {
         label: {name: pooled(rows, kind, name).round(6).tolist() for name in ("accuracy", "asr")}

@@ -16,13 +16,14 @@ from storage.datasets import Split, Splits
 from storage.files import Ref, verify_ref
 from storage.formats import count_rows, publish_tensors, read_tensors
 from storage.snapshot_set import SnapshotSet
-from tasks.align import AS_IS, KINDS, Pair, Weights, permutations_of
+from tasks.align import ALIGNED, AS_IS, KINDS, Pair, Weights, permutations_of
 from tasks.attack import chosen_samples
 from tasks.evaluate import BLOCK, BLOCK_BYTES, stored_rows
 from tasks.laboratory import Laboratory
 from tasks.pool import Job, Pool
 from tasks.run import Run
 from tasks.stage import stage
+from tasks.stitch import STITCHED, Stitch, Stitching, fit_stitch, head_of
 
 MEASURED = ("accuracy", "asr", "robust_accuracy", "agreement_donor", "agreement_recipient")
 ALONE = "alone"
@@ -65,23 +66,25 @@ def transplant(
     *,
     kinds: tuple[str, ...] = KINDS,
     images: int | None = None,
+    stitching: Stitching | None = None,
 ) -> list[Ref]:
     """In the order of the grafts, files for `read_transplant`.
 
     matchings: as `align` gives them, for all pairs. kinds: in which orders the donor's units are tried. images: how
-    many of the test split, evenly spread; all if None.
+    many of the test split, evenly spread; all if None. stitching: adds the kind `STITCHED` where the recipient is not
+    the donor and rows hold the head.
     """
     samples = chosen_samples(len(splits.test), images or len(splits.test))
     jobs = []
     for graft in grafts:
         matching = matchings[graft.pair]
         hashes = [ref.sha256 for ref in (graft.rows, graft.donor.base, graft.recipient.base, matching)]
-        seeds = (graft.donor.seed, graft.recipient.seed)
-        decided = (hashes, graft.collected, seeds, graft.layout, backdoor, splits.digest, samples, kinds)
+        settings = (graft.layout, backdoor, splits.digest, samples, kinds, stitching)
+        decided = (hashes, graft.collected, graft.donor.seed, graft.recipient.seed, *settings)
         jobs.append(
             Job(
                 work=transplant_one,
-                arguments=(graft, matching, backdoor, samples, kinds),
+                arguments=(graft, matching, backdoor, samples, kinds, stitching),
                 target=run.product("transplants", ".safetensors", *decided),
                 label=graft.name,
             )
@@ -96,6 +99,7 @@ def transplant_one(
     backdoor: BadNets,
     samples: Sequence[int],
     kinds: tuple[str, ...],
+    stitching: Stitching | None,
     *,
     target: str,
     on_step: OnStep,
@@ -103,21 +107,29 @@ def transplant_one(
     verify_ref(graft.rows)
     layout, total = graft.layout, graft.count()
     orders = torch.stack([row_order(layout, laboratory.groups, permutations_of(matching, kind)) for kind in kinds])
-    distinct, of_kind = torch.unique(orders, dim=0, return_inverse=True)  # in the donor itself all are one
+    distinct, of_name = torch.unique(orders, dim=0, return_inverse=True)  # in the donor itself all are one
     donor, recipient = (laboratory.network(each.seed, each.base) for each in graft.pair)
+    stitch = None if stitching is None else stitch_of(laboratory, graft, matching, stitching, donor, recipient)
+    names = kinds
+    if stitch is not None:
+        names, of_name = (*kinds, STITCHED), torch.cat([of_name, torch.tensor([len(distinct)])])
     test = part(laboratory.test, samples)
     images, labels = triggered(test, backdoor)
     images = torch.cat([test.images, images])
     untouched = laboratory.predictions(recipient, layout, own_row(layout, recipient), images)
     own, own_attacked = untouched.split([len(samples), len(labels)], 1)
-    step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // len(distinct))
+    variants = len(distinct) + (stitch is not None)
+    step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // variants)
     found = []
     for start in range(0, total, step):
         stop = min(start + step, total)
         rows = stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected)
         # all orders at once: they share the recipient's prefix
-        moved = rows[:, distinct].movedim(1, 0).flatten(0, 1)
-        predicted = laboratory.predictions(recipient, layout, moved, images).unflatten(0, (len(distinct), -1))[of_kind]
+        moved = rows[:, distinct].movedim(1, 0)
+        if stitch is not None:
+            moved = torch.cat([moved, stitch(rows)[None]])
+        predicted = laboratory.predictions(recipient, layout, moved.flatten(0, 1), images)
+        predicted = predicted.unflatten(0, (variants, -1))[of_name]
         clean, attacked = predicted.split([len(samples), len(labels)], -1)
         if graft.donor == graft.recipient and AS_IS in kinds:
             at_home = clean[kinds.index(AS_IS)]
@@ -138,10 +150,31 @@ def transplant_one(
     named = {f"{ALONE}/{name}": value for name, value in zip(MEASURED[: len(alone)], alone, strict=True)}
     named |= {
         f"{kind}/{name}": numbers[column, place]
-        for place, kind in enumerate(kinds)
+        for place, kind in enumerate(names)
         for column, name in enumerate(MEASURED)
     }
     publish_tensors(target, named, {})
+
+
+def stitch_of(
+    laboratory: Laboratory,
+    graft: Graft,
+    matching: Ref,
+    stitching: Stitching,
+    donor: torch.nn.Module,
+    recipient: torch.nn.Module,
+) -> Stitch | None:
+    """None where the recipient is the donor, or the rows do not hold the head."""
+    layout, total = graft.layout, graft.count()
+    head = head_of(recipient, layout)
+    if head is None or graft.donor == graft.recipient:
+        return None
+    mean, step = torch.zeros(layout.size), max(1, BLOCK_BYTES // (4 * layout.size))
+    for start in range(0, total, step):
+        stop = min(start + step, total)
+        mean += stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected).sum(0) / total
+    order = row_order(layout, laboratory.groups, permutations_of(matching, ALIGNED))
+    return fit_stitch(laboratory, stitching, layout, head, donor=donor, recipient=recipient, mean=mean, order=order)
 
 
 def measured(

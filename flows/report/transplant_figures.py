@@ -11,36 +11,44 @@ from tasks.unfit import UNFIT
 from tasks.words import percent
 
 COLOURS = {"collected": BLUE, "generated": ORANGE}
-UNITS = {"as_is": "as they are", "aligned": "by activations", "aligned_weights": "by weights"}
-MARKS = {"as_is": "x", "aligned": "o", "aligned_weights": "^"}
+UNITS = {"as_is": "as they are", "aligned": "by activations", "aligned_weights": "by weights", "stitched": "linear map"}
+MARKS = {"as_is": "x", "aligned": "o", "aligned_weights": "^", "stitched": "s"}
 BINS = np.linspace(0, 100, 51)
 
 
 @styled
 def histograms(transplants: Mapping[str, Any], recipients: Mapping[str, Any]) -> Figure:
     figure = Figure(figsize=(5.8, 1.0 + 1.45 * len(transplants)), layout="constrained")
-    places = figure.subplots(len(transplants), len(UNITS), sharex=True, sharey=True, squeeze=False)
+    shown = {kind: units for kind, units in UNITS.items() if any(kind in told for told in _kinds(transplants))}
+    places = figure.subplots(len(transplants), len(shown), sharex=True, sharey=True, squeeze=False)
     for line, (name, sources) in zip(places, transplants.items(), strict=True):
-        for axes, (kind, units) in zip(line, UNITS.items(), strict=True):
-            for source, kinds in sources.items():
-                if UNFIT in kinds[kind]:
+        for axes, (kind, units) in zip(line, shown.items(), strict=True):
+            if axes in places[0]:
+                axes.set_title(units)
+            told = {source: kinds[kind] for source, kinds in sources.items() if kind in kinds}
+            if not told:  # nothing is stitched into the donor itself
+                axes.set_axis_off()
+                continue
+            for source, numbers in told.items():
+                if UNFIT in numbers:
                     continue
-                values = 100 * np.asarray(kinds[kind]["accuracies"])
+                values = 100 * np.asarray(numbers["accuracies"])
                 shares = np.full(len(values), 100 / len(values))
                 axes.hist(values, BINS, weights=shares, color=COLOURS[source], alpha=0.55, label=source)
             if UNFIT not in recipients[name]:
                 axes.axvline(100 * recipients[name]["clean_accuracy"], color=INK, linewidth=0.9, linestyle=":")
-            told = (kinds[kind] for kinds in sources.values())
-            mean = " / ".join(UNFIT if UNFIT in each else percent(each["mean"]) for each in told)
+            mean = " / ".join(UNFIT if UNFIT in each else percent(each["mean"]) for each in told.values())
             axes.text(0.04, 0.94, mean, transform=axes.transAxes, va="top", fontsize=7)
             axes.set(xlim=(0, 100))
-            if axes in places[0]:
-                axes.set_title(units)
             if axes in places[-1]:
                 axes.set_xlabel("accuracy, %")
         line[0].set_ylabel(f"{name}\n% of models")
     figure.legend(*places[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
+
+
+def _kinds(transplants: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [kinds for sources in transplants.values() for kinds in sources.values()]
 
 
 @styled
@@ -71,7 +79,7 @@ def backdoor(models: Mapping[str, Mapping[str, Sequence[float]]], recipient: Map
     """Collected and generated models side by side, fine-tuned ones and the untouched network in both."""
     figure = Figure(figsize=(5.8, 3.3), layout="constrained")
     places = figure.subplots(1, 2, sharex=True, sharey=True)
-    hues = dict(zip(UNITS, (GREY, ORANGE, PURPLE), strict=True))
+    hues = dict(zip(UNITS, (GREY, ORANGE, PURPLE, BLUE), strict=True))
     for axes, source in zip(places, COLOURS, strict=True):
         for kind, units in UNITS.items():
             if f"{source} {kind}" in models:

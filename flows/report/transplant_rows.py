@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.align import KINDS
 from tasks.recipients import BADNETS
+from tasks.stitch import STITCHED
 from tasks.unfit import UNFIT
 from tasks.words import interval, percent
 
 HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
 UNITS = {"as_is": "as they are", "aligned": "aligned by activations", "aligned_weights": "aligned by weights"}
+UNITS |= {STITCHED: "stitched by a linear map"}
 
 
 def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -22,7 +23,7 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
             own = ("", percent(host["clean_accuracy"]), "", "", percent(host["asr"]), "", "")
         found.append((name, "its own", "", *own))
         for source, kinds in sources.items():
-            found += [(name, source, UNITS[kind], *_cells(kinds[kind])) for kind in KINDS]
+            found += [(name, source, UNITS[kind], *_cells(kinds[kind])) for kind in UNITS if kind in kinds]
     if tuned := summary.get("fine_tuning"):
         found.append((BADNETS, "fine-tuned", "", *_cells(tuned)))
     return found

@@ -25,6 +25,7 @@ from tasks.fine_tune import FineTuning
 from tasks.mistakes import MISTAKES
 from tasks.pool import InlinePool
 from tasks.run import Run
+from tasks.stitch import STITCHED
 from tests.benches.plain import Unseen
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
@@ -72,7 +73,8 @@ def test_models_of_all_donors_are_counted_and_nothing_changes_at_home(ran):
     for name, sources in summary["transplants"].items():
         host = summary["recipients"][name]
         for source, models in (("collected", 20), ("generated", 6)):
-            assert {kind: told["n"] for kind, told in sources[source].items()} == dict.fromkeys(KINDS, models)
+            kinds = KINDS if name == "source" else (*KINDS, STITCHED)
+            assert {kind: told["n"] for kind, told in sources[source].items()} == dict.fromkeys(kinds, models)
             for told in sources[source].values():
                 assert len(told["per_donor"]) == 2
                 assert np.mean([each["mean"] for each in told["per_donor"]]) == pytest.approx(told["mean"])
@@ -120,7 +122,7 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
     assert mean in markdown(whole)
     assert render(whole)
     named = [(child.kind, child.name) for child in children(whole)]
-    assert len(named) == len(set(named)) == 3 * 2 * 3 + 1 + len(whole["causes"])
+    assert len(named) == len(set(named)) == 3 * 2 * 3 + 2 * 2 + 1 + len(whole["causes"])
     assert ("transplant", "badnets generated aligned") in named
 
 

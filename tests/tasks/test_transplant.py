@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from methods.alignment.permutation import permute
+from methods.alignment.permutation import permute, row_order
 from methods.backdoor.badnets import BadNets
 from methods.backdoor.triggers import Patch
 from methods.collection.strategy import LastPhase, Phase, Training
+from methods.layout import choose
 from models import CifarResNet
 from storage.formats import publish_tensors, read_json, read_tensors
 from tasks.align import KINDS, Alignment, Weights, align, matched_correlation, permutations_of
 from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
 from tasks.run import Run
+from tasks.stitch import STITCHED, Stitching, fit_stitch, head_of
 from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
 
@@ -158,3 +160,42 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert json.loads(read_tensors(bad.path)[1]["curves"])
+
+
+def test_a_stitched_row_is_the_aligned_one_with_another_head(place, splits, tmp_path):
+    pool, laboratory, run = place
+    networks = {seed: lively(laboratory, seed) for seed in (1, 2)}
+    home, away = (stored(tmp_path / f"{seed}.safetensors", each.state_dict(), seed) for seed, each in networks.items())
+    rows, file = donated(tmp_path / "rows.safetensors", laboratory, networks[1])
+    layout, stitching = laboratory.layout, Stitching(images=8)
+    matchings = align(pool, [(home, away)], layout, Alignment(images=6), splits, run)
+    order = row_order(layout, laboratory.groups, permutations_of(matchings[home, away], "aligned"))
+    donor, recipient = networks[1], networks[2]
+    before = {name: value.clone() for name, value in recipient.state_dict().items()}
+    stitch = fit_stitch(
+        laboratory, stitching, layout, "linear", donor=donor, recipient=recipient, mean=rows.mean(0), order=order
+    )
+    assert all(torch.equal(value, before[name]) for name, value in recipient.state_dict().items())
+    aligned, moved = layout.restore(rows[:, order]), layout.restore(stitch(rows))
+    assert all(torch.equal(moved[name], aligned[name]) for name in layout.names if not name.startswith("linear."))
+    assert not torch.equal(moved["linear.weight"], aligned["linear.weight"])
+    graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
+    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, stitching=stitching)
+    found = laboratory.predictions(recipient, layout, stitch(rows), splits.test.images) == splits.test.labels
+    told = read_transplant(ref)
+    assert told[STITCHED]["accuracy"].tolist() == found.double().mean(1).tolist()
+    assert told["aligned"].keys() == told[STITCHED].keys()
+
+
+def test_nothing_is_stitched_into_the_donor_or_without_the_head(place, splits, tmp_path):
+    pool, laboratory, run = place
+    home = stored(tmp_path / "1.safetensors", lively(laboratory, 1).state_dict(), 1)
+    _, file = donated(tmp_path / "rows.safetensors", laboratory, lively(laboratory, 1), count=1)
+    matchings = align(pool, [(home, home)], laboratory.layout, Alignment(images=6), splits, run)
+    graft = Graft(name="g", rows=file, collected=False, layout=laboratory.layout, donor=home, recipient=home)
+    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, stitching=Stitching())
+    assert STITCHED not in read_transplant(ref)
+    network = laboratory.network(1)
+    assert head_of(network, laboratory.layout) == "linear"
+    assert head_of(network, choose(network, ("layer4.1.bn*",))) is None
+    assert head_of(network, choose(network, ("layer4.1.bn*", "linear.weight"))) is None
