@@ -1,10 +1,12 @@
 """Nights tried beforehand: those that a scheduler would start on a range of dates, side by side on the workers."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from flows.configuration import ParameterDiffusion
 from flows.night_job import Night, NightApparatus, run_night
 from flows.nightly import tonight
 from flows.nights_progress import NightsProgress, nights_progress
@@ -23,10 +25,18 @@ from tasks.run import digest, package_versions, source_digest
 
 
 def studies_of(wanted: Nights, day: date) -> dict[str, Study]:
-    """The studies of one night, as the scheduler would start them."""
-    settings = {name: list(changes) for name, changes in wanted.settings.items()}
-    every = tonight(wanted.preset, settings, int(f"{day:%Y%m%d}"))
-    return {name: every[name] for name in every if name in wanted.chosen}
+    """The studies of one night, as the scheduler would start them; for fits alone without the fixed network, whose fit
+    is the same on every date.
+    """
+    settings, rotating = {name: list(changes) for name, changes in wanted.settings.items()}, int(f"{day:%Y%m%d}")
+    every = tonight(wanted.preset, settings, rotating)
+    chosen = {name: every[name] for name in every if name in wanted.chosen}
+    if wanted.fits_only:
+        return {
+            name: dataclasses.replace(cast(ParameterDiffusion, each), seeds=(rotating,))
+            for name, each in chosen.items()
+        }
+    return chosen
 
 
 def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
