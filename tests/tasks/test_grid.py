@@ -14,7 +14,7 @@ from methods.errors import BadData
 from models import ConvNet
 from storage.datasets import Data
 from storage.snapshot_set import SnapshotSet
-from tasks import grid
+from tasks import grid, planned_data
 from tasks.estimate import epochs_of, seconds_of
 from tasks.grid import Unit, collect_grid, laboratory_of, set_folder, train_grid
 from tasks.laboratory import Apparatus
@@ -37,7 +37,7 @@ def units(home: Path, seeds: tuple[int, ...] = (0, 1)) -> list[Unit]:
     found = []
     for strategy in STRATEGIES:
         apparatus = Apparatus(data=DATA, network=NETWORK, strategy=strategy, resources=Resources())
-        digest = grid._splits(DATA, str(home)).digest
+        digest = planned_data._loaded(DATA, str(home)).digest
         for poison in (None, BadNets()):
             found += [Unit(apparatus=apparatus, digest=digest, seed=seed, poison=poison) for seed in seeds]
     return found
