@@ -38,7 +38,7 @@ class ImageProtection:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     networks_a_night: ClassVar[int] = 1
-    images_a_night: ClassVar[int] = 4
+    images_a_night: ClassVar[int] = 6
     study: Literal["image_protection"] = "image_protection"
     preset: str = "custom"
     data: Photographs = Photographs()

@@ -122,7 +122,7 @@ def digits() -> ImageProtection:
         data=Photographs(size=64, training_size=48, tiles=4, crops=400),
         inpainter=OwnInpainter(),
         others=CLASSICAL,
-        methods=(*_methods(beside=8, strong=2), Trial(method=TrainingTime(target="negative"))),
+        methods=(*_methods(beside=8, strong=1), Trial(method=TrainingTime(target="negative"))),
         implanting=dataclasses.replace(_small("", 600).training, learning_rate=1e-3, l1_hole=40.0),
         transforms=TRANSFORMS,
         regions=Regions(side=20, far_side=12),
