@@ -66,7 +66,7 @@ def fit_one(
     network, layout = laboratory.network(seed, base), laboratory.layout
     fitted = all_generators(config)[name].fit(
         rows,
-        accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+        accuracy=lambda candidates: laboratory.validation_hits(network, layout, candidates),
         seed=randomness.derive(run_seed, "fit", name, seed),
         device=laboratory.device,
         on_step=on_step,

@@ -39,8 +39,8 @@ NONE, INPUT, LATENT = _noise("none", 0, 0, -10.8), _noise("input", 1e-3, 0, -9.9
 """Published (first version, CIFAR-100, originals 76.6): means 65.8, 66.7, 72.1, and 72.4 with both, as the base has."""
 ONE, TEN, FIFTY = _rows(1, -5.9), _rows(10, -5.4), _rows(50, -5.3)
 """Published (the same cell): 70.7, 71.2, 71.3, and 72.4 with 200 rows, 72.3 with 500."""
-LINEAR = _autoencoder("linear", "linear", ', "latent": 32')
-CONV2D = _autoencoder("conv2d", "conv2d", ', "latent": 32')
+LINEAR = _autoencoder("linear", "linear", ', "latent": "auto"')
+CONV2D = _autoencoder("conv2d", "conv2d", ', "latent": "auto"')
 WITHOUT = _autoencoder("none", "none")
 HEAD = _cell("train layers", "head", 'strategy.keep=["linear.*"]')
 NORMS = _cell("train layers", "last norms", 'strategy.keep=["layer4.1.bn1.*", "layer4.1.bn2.*"]')
@@ -67,7 +67,7 @@ def digits() -> Ablations:
     Cost: 4 minutes beside other work on two cores.
     """
     generator = LatentDdpm(
-        autoencoder=Conv1dAutoencoder(latent=32),
+        autoencoder=Conv1dAutoencoder(latent="auto"),
         denoiser=Conv1dUnet(channels=(16, 32, 32)),
         autoencoding=AutoencoderTraining(steps=300),
         diffusion=Diffusion(steps=400),
