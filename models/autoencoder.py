@@ -138,6 +138,9 @@ class Convolutional(Bottleneck):
 
 
 class Linear(Bottleneck):
+    encoder: nn.Linear
+    decoder: nn.Linear
+
     def __init__(self, length: int, latent: int) -> None:
         super().__init__(length, latent)
         self.encoder, self.decoder = nn.Linear(length, latent), nn.Linear(latent, length)
