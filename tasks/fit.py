@@ -73,7 +73,7 @@ def fit_one(
         try:
             fitted = all_generators(config)[name].fit(
                 rows,
-                accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+                accuracy=lambda candidates: laboratory.validation_hits(network, layout, candidates),
                 seed=randomness.derive(run_seed, "fit", name, seed),
                 device=laboratory.device,
                 on_step=on_step,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 import models
@@ -161,9 +161,12 @@ class Laboratory:
             how["calibration"] = self.spread(CALIBRATION).images
         return how
 
+    def validation_hits(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Bool[Tensor, "n m"]:
+        """Whether `network` with each of the rows written into it is right on each validation image."""
+        return self.predictions(network, layout, rows, self.validation.images) == self.splits.validation.labels
+
     def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:
-        hits = self.predictions(network, layout, rows, self.validation.images) == self.splits.validation.labels
-        return hits.double().mean(1)
+        return self.validation_hits(network, layout, rows).double().mean(1)
 
 
 def _check_size(network: Network, splits: Splits) -> None:

@@ -43,8 +43,8 @@ The latent noise of that version is 0.5; the small presets have that of the curr
 """
 ONE, TEN, FIFTY = _rows(1, -5.9), _rows(10, -5.4), _rows(50, -5.3)
 """Published (the same cell): 70.7, 71.2, 71.3, and 72.4 with 200 rows, 72.3 with 500."""
-LINEAR = _autoencoder("linear", "linear", ', "latent": 32')
-CONV2D = _autoencoder("conv2d", "conv2d", ', "latent": 32')
+LINEAR = _autoencoder("linear", "linear", ', "latent": "auto"')
+CONV2D = _autoencoder("conv2d", "conv2d", ', "latent": "auto"')
 WITHOUT = _autoencoder("none", "none")
 HEAD = _cell("train layers", "head", 'strategy.keep=["linear.*"]')
 NORMS = _cell("train layers", "last norms", 'strategy.keep=["layer4.1.bn1.*", "layer4.1.bn2.*"]')
@@ -71,7 +71,7 @@ def digits() -> Ablations:
     Cost: 4 minutes beside other work on two cores.
     """
     generator = LatentDdpm(
-        autoencoder=Conv1dAutoencoder(latent=32),
+        autoencoder=Conv1dAutoencoder(latent="auto"),
         denoiser=Conv1dUnet(channels=(16, 32, 32)),
         autoencoding=AutoencoderTraining(steps=300),
         diffusion=Diffusion(steps=400),

@@ -56,10 +56,10 @@ def digits() -> ParameterDiffusion:
             views=8,
         ),
         generator=LatentDdpm(
-            autoencoder=Conv1dAutoencoder(latent=32),
+            autoencoder=Conv1dAutoencoder(latent="auto"),
             denoiser=Conv1dUnet(channels=(16, 32, 32)),
             autoencoding=AutoencoderTraining(steps=600),
-            diffusion=Diffusion(steps=1000),
+            diffusion=Diffusion(steps=500),
             decoder_noise=1.0,
         ),
         seeds=(0, 1),
@@ -114,7 +114,7 @@ def cifar10_small() -> ParameterDiffusion:
             views=4,
         ),
         generator=LatentDdpm(
-            autoencoder=Conv1dAutoencoder(latent=32),
+            autoencoder=Conv1dAutoencoder(latent="auto"),
             denoiser=Conv1dUnet(channels=(16, 32, 32)),
             autoencoding=AutoencoderTraining(steps=1500),
             diffusion=Diffusion(steps=4000),
@@ -198,10 +198,16 @@ def paper() -> ParameterDiffusion:
             views=8,
         ),
         generator=LatentDdpm(
-            autoencoder=Conv1dAutoencoder(channels=(16, 32, 32), latent=128),
+            autoencoder=Conv1dAutoencoder(channels=(16, 32, 32), latent=128, straight=False),
             denoiser=Conv1dUnet(channels=(64, 128, 128)),
             autoencoding=AutoencoderTraining(
-                steps=30_000, batch_size=200, learning_rate=1e-3, latent_noise=0.5, weight_decay=2e-6
+                steps=30_000,
+                passes=None,
+                patience=None,
+                batch_size=200,
+                learning_rate=1e-3,
+                latent_noise=0.5,
+                weight_decay=2e-6,
             ),
             diffusion=Diffusion(steps=30_000, batch_size=200, learning_rate=1e-3, ema=0.9999, weight_decay=2e-6),
             sampling=Sampling(kind="ddpm"),

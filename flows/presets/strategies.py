@@ -70,7 +70,7 @@ def _strategy_of(base: ParameterDiffusion) -> LastPhase:
 def _without_gates(base: ParameterDiffusion) -> ParameterDiffusion:
     """That no encoder knows rows which have nothing in common with the others is a result here, no mistake."""
     assert isinstance(base.generator, LatentDdpm)
-    limits = dataclasses.replace(base.generator.gates, accuracy_margin=1.0, latent_scale=1e9)
+    limits = dataclasses.replace(base.generator.gates, variance_kept=-1e9, accuracy_margin=1.0, latent_scale=1e9)
     return dataclasses.replace(base, generator=dataclasses.replace(base.generator, gates=limits))
 
 
@@ -84,7 +84,7 @@ def smoke() -> Strategies:
         autoencoding=AutoencoderTraining(steps=20),
         diffusion=Diffusion(steps=20, batch_size=32),
         sampling=Sampling(steps=10),
-        gates=GateLimits(overfit_mse=1e9, overfit_steps=1, accuracy_margin=1.0, latent_scale=1e9),
+        gates=GateLimits(overfit_mse=1e9, overfit_steps=1, variance_kept=-1e9, accuracy_margin=1.0, latent_scale=1e9),
     )
     return Strategies(
         preset="smoke",

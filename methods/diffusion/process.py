@@ -1,9 +1,11 @@
 """Denoising diffusion: the forward process, its training loss, and two samplers (Ho et al. 2020; Song et al. 2021).
 
-Steps t run from 1 (almost clean) to T (almost pure noise); ᾱ_0 = 1. Nothing is clamped: latents are not pictures.
+Steps t run from 1 (almost clean) to T (almost pure noise); ᾱ_0 = 1. Neither sampler clamps: latents are not
+pictures. `bounded` does, within what is known of the data.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -26,9 +28,15 @@ class Schedule:
     last: float = 2e-2
 
     def alpha_bar(self, device: torch.device | str = "cpu") -> Float[Tensor, "T1"]:
-        """ᾱ_t for t = 0..T, in float64: at T = 1000 a float32 product loses three digits."""
-        beta = torch.linspace(self.first, self.last, self.steps, dtype=torch.float64, device=device)
-        return torch.cat([torch.ones(1, dtype=torch.float64, device=device), (1 - beta).cumprod(0)])
+        """ᾱ_t for t = 0..T, in float64: at T = 1000 a float32 product loses three digits. Do not change it."""
+        return _alpha_bar(self, torch.device(device))
+
+
+@functools.lru_cache(maxsize=16)
+def _alpha_bar(schedule: Schedule, device: torch.device) -> Float[Tensor, "T1"]:
+    """Kept, since every training step asks for it."""
+    beta = torch.linspace(schedule.first, schedule.last, schedule.steps, dtype=torch.float64, device=device)
+    return torch.cat([torch.ones(1, dtype=torch.float64, device=device), (1 - beta).cumprod(0)])
 
 
 def loss(
@@ -40,6 +48,22 @@ def loss(
     alpha_bar = schedule.alpha_bar(x_0.device)[t, None].to(x_0.dtype)
     x_t = alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * noise
     return (epsilon(x_t, t) - noise).square().mean()
+
+
+def bounded(epsilon: Epsilon, low: Float[Tensor, "d"], high: Float[Tensor, "d"], schedule: Schedule) -> Epsilon:
+    """The noise for which the predicted x_0 lies within `low` and `high`, coordinate by coordinate.
+
+    An exact denoiser's prediction, the mean of x_0 given x_t, lies within the range of the data. That of a network can
+    leave it where it has seen few data, and the samplers then carry it on: single samples end far outside.
+    """
+
+    def within(x: Float[Tensor, "n d"], t: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        alpha_bar = schedule.alpha_bar(x.device)[t, None].to(x.dtype)
+        signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        x_0 = ((x - noise * epsilon(x, t)) / signal).clamp(low, high)
+        return (x - signal * x_0) / noise
+
+    return within
 
 
 @torch.no_grad()

@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
 
-Accuracy = Callable[[Float[Tensor, "n D"]], Float[Tensor, "n"]]
-"""Validation accuracy, in [0, 1], of the network with each row written into it."""
+Accuracy = Callable[[Float[Tensor, "n D"]], Shaped[Tensor, "n *m"]]
+"""Whether the network with each row written into it is right on each validation image, as a number in [0, 1].
+
+The mean over images is a row's accuracy. A single number per row is the accuracy on one image: its sampling error over
+images is then unknown and taken as 0.
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

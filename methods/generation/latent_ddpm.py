@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from methods import randomness
 from methods.diffusion.ema import Ema
-from methods.diffusion.process import Epsilon, Schedule, ddim, ddpm, loss
+from methods.diffusion.process import Epsilon, Schedule, bounded, ddim, ddpm, loss
+from methods.generation.autoencoder_fit import fit_autoencoder
 from methods.generation.autoencoding import (
     AutoencoderTraining,
     GateLimits,
@@ -19,8 +20,9 @@ from methods.generation.autoencoding import (
     overfit_gate,
     pass_or_fail,
     spread,
-    train_autoencoder,
+    variance_gate,
 )
+from methods.generation.components import latent_size
 from methods.generation.generator import Accuracy, Fit, Gate, Rows
 from methods.generation.memory import training_memory
 from methods.generation.scaling import Standardise, Whiten
@@ -77,9 +79,11 @@ class LatentDdpm:
     An autoencoder without parameters is none: its latents are the standardised rows. It learns nothing and loses
     nothing, so only the scale of the held-out rows is checked. Nothing is whitened: a D×D matrix would be out of reach.
 
-    decoder_noise: what is added to decoded samples, in units of what the autoencoder leaves unexplained of the train
-    rows (root mean square per coordinate). The decoder then is a distribution, as in a VAE (arXiv 1312.6114, section
-    3), and samples are as wide as rows are; with 0, as published, they are its means.
+    A latent whose length the autoencoder leaves open has as many numbers as the rows need (`components.latent_size`).
+
+    decoder_noise: what is added to decoded samples, in units of what the autoencoder leaves unexplained of rows that it
+    was not trained on (root mean square per coordinate). The decoder then is a distribution, as in a VAE (arXiv
+    1312.6114, section 3), and samples are as wide as rows are; with 0, as published, they are its means.
     """
 
     build_autoencoder: Callable[..., Any]
@@ -91,24 +95,33 @@ class LatentDdpm:
     decoder_noise: float = 0.0
     name: ClassVar[str] = "latent_ddpm"
 
-    def networks(self, length: int, *, seed: int = 0) -> "LatentDdpmSampler":
-        autoencoder = self.build_autoencoder(length, seed=seed)
+    def networks(self, length: int, latent: int, *, seed: int = 0) -> "LatentDdpmSampler":
+        """latent: the length of latents, if the autoencoder's configuration leaves it open."""
+        autoencoder = self.build_autoencoder(length, latent=latent, seed=seed)
         return LatentDdpmSampler(autoencoder, self.build_denoiser(autoencoder.latent, seed=seed), length, self)
 
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
         """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion."""
-        model = self.networks(rows.train.shape[1], seed=seed)
-        model.scale = Standardise.fit(rows.train)
+        scale = Standardise.fit(rows.train)
+        model = self.networks(rows.train.shape[1], latent_size(scale(rows.train)), seed=seed)
+        model.scale = scale
         model.to(device)
         train, held_out = model.scale(rows.train.to(device)), model.scale(rows.held_out.to(device))
         gates: dict[str, Gate] = {}
         curves: dict[str, Curve] = {}
+        facts: dict[str, Any] = {}
         if model.encodes:
             gates["autoencoder_overfit"] = overfit_gate(model.autoencoder, train[:1], self.limits)
-            curves["autoencoder"] = train_autoencoder(
-                model.autoencoder, train, self.autoencoding, seed=seed, on_step=on_step
-            )
+            fitted = fit_autoencoder(model.autoencoder, train, rows.runs, self.autoencoding, seed=seed, on_step=on_step)
+            model.unexplained = fitted.unexplained
+            curves |= fitted.curves
+            facts |= {
+                "autoencoder_steps": fitted.steps,
+                "autoencoder_budget": fitted.budget,
+                "held_back_rows": fitted.held_back,
+            }
             model.autoencoder.eval()
+            gates["variance_kept"] = variance_gate(model.autoencoder, held_out, self.limits)
             gates |= accuracy_gates(
                 model.autoencoder,
                 held_out,
@@ -125,9 +138,9 @@ class LatentDdpm:
                 model.whiten = Whiten.fit(latents, floor=floor).to(device)
             gates["latent_scale"] = scale_gate(model.whiten(model.autoencoder.encode(held_out)), self.limits)
             whitened = model.whiten(latents)
-            model.unexplained = (train - model.autoencoder.decode(latents)).square().mean(0).sqrt()
+            model.low, model.high = whitened.amin(0), whitened.amax(0)
         one_batch = whitened[torch.arange(self.diffusion.batch_size, device=device) % len(whitened)]
-        facts = {
+        facts |= {
             "raw_latent_scale": spread(latents).item(),
             "latent": latents.shape[1],
             "autoencoder_parameters": sum(value.numel() for value in model.autoencoder.parameters()),
@@ -139,13 +152,13 @@ class LatentDdpm:
         return Fit(model.eval(), gates, curves, facts)
 
     def restore(self, state: Mapping[str, Tensor], rows: Rows, *, device: torch.device) -> "LatentDdpmSampler":
-        model = self.networks(len(state["scale.mean"]))
+        model = self.networks(len(state["scale.mean"]), len(state["whiten.mean"]))
         model.load_state_dict(dict(state))
         return model.to(device).eval()
 
 
 def scale_gate(whitened: Float[Tensor, "h d"], limits: GateLimits) -> Gate:
-    """(d) Latents that the whitening has not seen must come out at unit scale; an over-fitted encoder fails here."""
+    """(e) Latents that the whitening has not seen must come out at unit scale; an over-fitted encoder fails here."""
     scale = whitened.square().mean().sqrt().item()
     meaning = "root mean square of the whitened latents of held-out rows (1 is ideal; allowed is limit or its inverse)"
     gate = Gate(scale, limits.latent_scale, 1 / limits.latent_scale <= scale <= limits.latent_scale, meaning)
@@ -199,6 +212,8 @@ class LatentDdpmSampler(nn.Module):
 
     single: ClassVar[bool] = False
     unexplained: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(self, autoencoder: Any, denoiser: nn.Module, length: int, method: LatentDdpm) -> None:
         super().__init__()
@@ -207,6 +222,8 @@ class LatentDdpmSampler(nn.Module):
         self.scale = Standardise(length)
         self.register_buffer("unexplained", torch.zeros(length))
         self.whiten = Whiten(autoencoder.latent) if self.encodes else Standardise(length)
+        self.register_buffer("low", torch.full((autoencoder.latent,), -torch.inf))
+        self.register_buffer("high", torch.full((autoencoder.latent,), torch.inf))
 
     @torch.no_grad()
     def sample(self, n: int, *, seed: int, on_step: OnStep = silent) -> Float[Tensor, "n D"]:
@@ -214,7 +231,10 @@ class LatentDdpmSampler(nn.Module):
         device = self.scale.mean.device
         draw = randomness.generator(seed, "sample", device=device)
         x = torch.randn(n, self.autoencoder.latent, generator=draw, device=device)
-        x = draw_latents(self.denoiser, x, self.method.diffusion, self.method.sampling, draw, on_step)
+        denoiser: Epsilon = self.denoiser
+        if self.method.sampling.kind != "one_shot":
+            denoiser = bounded(denoiser, self.low, self.high, self.method.diffusion.schedule)
+        x = draw_latents(denoiser, x, self.method.diffusion, self.method.sampling, draw, on_step)
         rows = self.autoencoder.decode(self.whiten.invert(x))
         if self.method.decoder_noise:
             noise = torch.randn(rows.shape, generator=draw, device=device)

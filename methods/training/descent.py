@@ -46,12 +46,16 @@ def descend(
     learning_rate: float,
     recipe: Recipe = adam_cosine,
     after: Callable[[], None] = lambda: None,
+    until: Callable[[int], bool] = lambda done: False,
     on_step: OnStep = silent,
 ) -> Curve:
-    """Lowers `loss`, which draws its own batch, in place; `after` follows every step. Raises `Diverged`."""
+    """Lowers `loss`, which draws its own batch, in place; `after` follows every step. Raises `Diverged`.
+
+    until: whether to stop after so many steps; the schedule of the learning rate is that of all `steps`.
+    """
     optimiser, schedule = recipe(parameters, learning_rate, steps)
     recorder = LossRecorder(stage, steps, on_step)
-    for _ in range(steps):
+    for step in range(steps):
         value = loss()
         optimiser.zero_grad(set_to_none=True)
         value.backward()
@@ -59,4 +63,7 @@ def descend(
         schedule.step()
         after()
         recorder.add(value)
+        if until(step + 1):
+            on_step(stage, steps, steps)
+            break
     return recorder.curve()

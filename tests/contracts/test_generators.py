@@ -19,7 +19,7 @@ TINY = LatentDdpm(
     diffusion=Diffusion(steps=5, batch_size=8, times=20, beta_last=0.5),
     sampling=Sampling(steps=4),
     # the gates have tests of their own; here they stay open
-    gates=GateLimits(overfit_mse=100.0, accuracy_margin=1.0, latent_scale=1000.0),
+    gates=GateLimits(overfit_mse=100.0, variance_kept=-1e9, accuracy_margin=1.0, latent_scale=1000.0),
 )
 ENCODERS = (Conv2dAutoencoder(channels=(4,), latent=4), LinearAutoencoder(latent=4), NoAutoencoder())
 HULL = GramPca(codes="diffusion", denoiser=TINY.denoiser, diffusion=TINY.diffusion, sampling=TINY.sampling)

@@ -30,6 +30,7 @@ SMALL = {
     "generator.autoencoding.steps": "5",
     "generator.diffusion.steps": "5",
     "generator.gates.overfit_mse": "1000",
+    "generator.gates.variance_kept": "-1000",
     "generator.gates.accuracy_margin": "1",
     "generator.gates.latent_scale": "1000",
     "samples": "4",

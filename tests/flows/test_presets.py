@@ -104,7 +104,9 @@ def brief_generator(generator: GeneratorConfig) -> GeneratorConfig:
     }
     if isinstance(generator, LatentDdpm):
         fields["autoencoding"] = dataclasses.replace(generator.autoencoding, steps=2, batch_size=2)
-        fields["gates"] = GateLimits(overfit_mse=1e9, overfit_steps=1, accuracy_margin=1.0, latent_scale=1e9)
+        fields["gates"] = GateLimits(
+            overfit_mse=1e9, overfit_steps=1, variance_kept=-1e9, accuracy_margin=1.0, latent_scale=1e9
+        )
     elif isinstance(generator, TokenDiffusion):
         fields["gates"] = TokenLimits(variance_kept=0.0, accuracy_margin=1.0, latent_scale=1e9)
     return dataclasses.replace(generator, **fields)

@@ -129,7 +129,12 @@ def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
 def test_a_run_with_diffusion_knows_the_one_shot(tmp_path):
     smoke = resolve("transplant", "smoke")
     gates = dataclasses.replace(
-        smoke.base.generator.gates, overfit_mse=1e9, accuracy_margin=1.0, latent_scale=1e9, overfit_steps=1
+        smoke.base.generator.gates,
+        overfit_mse=1e9,
+        overfit_steps=1,
+        variance_kept=-1e9,
+        accuracy_margin=1.0,
+        latent_scale=1e9,
     )
     brief = {"autoencoding": dataclasses.replace(smoke.base.generator.autoencoding, steps=2), "gates": gates}
     brief["diffusion"] = dataclasses.replace(smoke.base.generator.diffusion, steps=2)

@@ -17,6 +17,7 @@ LATENT = 7
 LEARNED = [
     *(Conv1dAutoencoder(channels=(3, 5), stride=stride, latent=LATENT) for stride in (2, 3, 4)),
     *(Conv2dAutoencoder(channels=(3, 5), stride=stride, latent=LATENT) for stride in (2, 3)),
+    Conv1dAutoencoder(channels=(3, 5), stride=3, latent=LATENT, straight=False),
     LinearAutoencoder(latent=LATENT),
 ]
 ALL = [*LEARNED, NoAutoencoder()]
@@ -98,6 +99,35 @@ def test_the_linear_one_is_linear_and_none_is_the_identity():
     assert not list(none.parameters())
     assert torch.equal(none.encode(rows), rows)
     assert torch.equal(none.decode(rows), rows)
+
+
+@pytest.mark.parametrize("config", LEARNED, ids=str)
+def test_started_networks_are_the_given_linear_maps_and_can_be_trained(config):
+    draw = torch.Generator().manual_seed(4)
+    encoder, decoder = torch.randn(2, LATENT, 37, generator=draw)
+    autoencoder = build_autoencoder(config, 37, seed=0)
+    started = autoencoder.start(encoder, decoder)
+    assert started == getattr(config, "straight", True)
+    if not started:
+        return
+    rows = torch.randn(4, 37, generator=draw)
+    latents = autoencoder.encode(rows)
+    torch.testing.assert_close(latents, rows @ encoder.T)
+    torch.testing.assert_close(autoencoder.decode(latents), latents @ decoder)
+    before = {name: value.clone() for name, value in autoencoder.named_parameters()}
+    optimiser = torch.optim.SGD(autoencoder.parameters(), lr=1e-3)
+    for _ in range(3):  # what lies behind a layer of zeros learns once that layer has moved
+        optimiser.zero_grad()
+        (autoencoder.decode(autoencoder.encode(rows)) - rows).square().mean().backward()
+        optimiser.step()
+    assert not any(torch.equal(value, before[name]) for name, value in autoencoder.named_parameters())
+
+
+@pytest.mark.parametrize("config", [Conv1dAutoencoder(latent="auto"), LinearAutoencoder(latent="auto")], ids=str)
+def test_a_latent_left_open_takes_the_length_that_is_given(config):
+    assert build_autoencoder(config, 40, seed=0, latent=5).latent == 5
+    with pytest.raises(ValueError, match="auto"):
+        build_autoencoder(config, 40, seed=0)
 
 
 def test_kinds_are_told_apart_by_their_tag():

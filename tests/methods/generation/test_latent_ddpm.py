@@ -44,7 +44,7 @@ QUICK = method(
     autoencoding=AutoencoderTraining(steps=10),
     diffusion=Diffusion(steps=10, batch_size=8, times=20, beta_last=0.5),
     sampling=Sampling(steps=4),
-    limits=GateLimits(overfit_mse=10.0, latent_scale=100.0),
+    limits=GateLimits(overfit_mse=10.0, variance_kept=-1e9, latent_scale=100.0),
 )
 
 
@@ -106,9 +106,10 @@ def test_without_an_encoder_nothing_is_trained_before_the_denoiser_and_memory_gr
 
 def test_every_gate_and_curve_is_reported(fitted):
     fit_of = fitted[1]
-    assert list(fit_of.gates) == ["autoencoder_overfit", "reconstruction", "latent_noise", "latent_scale"]
+    gates = ["autoencoder_overfit", "variance_kept", "reconstruction", "latent_noise", "latent_scale"]
+    assert list(fit_of.gates) == gates
     assert all(gate.passed for gate in fit_of.gates.values())
-    assert list(fit_of.curves) == ["autoencoder", "denoiser"]
+    assert list(fit_of.curves) == ["autoencoder", "autoencoder held back", "denoiser"]
     assert fit_of.curves["denoiser"].y[-1] < 0.7 * fit_of.curves["denoiser"].y[0]
 
 
