@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from methods import randomness
 from methods.diffusion.ema import Ema
 from methods.diffusion.process import Epsilon, Schedule, bounded, ddim, ddpm, loss
+from methods.errors import BadData
 from methods.generation.autoencoder_fit import fit_autoencoder
 from methods.generation.autoencoding import (
     AutoencoderTraining,
@@ -101,8 +102,16 @@ class LatentDdpm:
         return LatentDdpmSampler(autoencoder, self.build_denoiser(autoencoder.latent, seed=seed), length, self)
 
     def fit(self, rows: Rows, *, accuracy: Accuracy, seed: int, device: torch.device, on_step: OnStep = silent) -> Fit:
-        """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion."""
+        """Raises `GateFailed` before the denoiser is trained, if any stage before it is not fit for diffusion.
+
+        Raises `BadData` where the rows have no variance that could be learnt.
+        """
         scale = Standardise.fit(rows.train)
+        if not scale.std.isfinite().all():
+            raise BadData(
+                problem=f"{len(rows.train)} train rows have no finite variance",
+                remedy="fit on two rows or more (fit_rows), and look for numbers that are not finite",
+            )
         model = self.networks(rows.train.shape[1], latent_size(scale(rows.train)), seed=seed)
         model.scale = scale
         model.to(device)

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from methods.errors import GateFailed
+from methods.errors import BadData, GateFailed
 from methods.generation.autoencoding import AutoencoderTraining, GateLimits
 from methods.generation.generator import Rows
 from methods.generation.latent_ddpm import Diffusion, LatentDdpm, Sampling, scale_gate
@@ -175,3 +175,9 @@ def test_decoder_noise_gives_back_what_the_autoencoder_leaves_out():
     spread = [(each.var(0).sum() / train.var(0).sum()).sqrt().item() for each in (means, samples)]
     assert spread[0] < spread[1]
     assert abs(spread[1] - 1) < 0.15
+
+
+@pytest.mark.parametrize("train", [rows().train[:1], torch.full((20, D), float("nan"))], ids=["one row", "not finite"])
+def test_rows_without_a_variance_are_refused(train):
+    with pytest.raises(BadData, match="no finite variance"):
+        fit(QUICK, dataclasses.replace(rows(), train=train))
