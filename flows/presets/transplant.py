@@ -30,9 +30,9 @@ def smoke() -> Transplant:
 def digits() -> Transplant:
     """Handwritten digits: two donors of `parameter_diffusion`'s preset, 400 generated rows in three recipients.
 
-    Reaches, generated and aligned: 95.5 % of the backdoored recipient's accuracy, 97.2 % of the independent one's (as
-    they are 8 and 3 %). Cost: about 1 minute (estimated) on two cores beside the donors and the generator that it
-    shares with that study.
+    What aligned rows keep of the backdoored recipient's accuracy depends on the pair of networks, 83 to 99 % (as they
+    are 8 to 16 %); with the head mapped linearly, 98 % or more in every pair measured. Cost: about 1 minute (estimated)
+    on two cores beside the donors and the generator that it shares with that study.
     """
     return Transplant(
         preset="digits",

@@ -34,6 +34,7 @@ from tasks.laboratory import Laboratory
 from tasks.pool import InlinePool
 from tasks.recipients import recipients
 from tasks.run import Run
+from tasks.stitch import STITCHED
 from tasks.token_generator import TokenDiffusion
 from tasks.train import train
 from tasks.transplant import Graft, read_transplant, transplant
@@ -246,9 +247,11 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     rows = fine_tune(pool, donor, layout, tuning, study.alignment.images, splits, run)
     graft = Graft(name="g", rows=rows, collected=False, layout=layout, donor=donor, recipient=hosts["badnets"][0])
     matchings = align(pool, [graft.pair], layout, study.alignment, splits, run)
-    (ref,) = transplant(pool, [graft], matchings, study.backdoor, splits, run, images=study.test_images)
+    (ref,) = transplant(
+        pool, [graft], matchings, study.backdoor, splits, run, images=study.test_images, stitching=study.stitching
+    )
     told = read_transplant(ref)
-    assert told.keys() == {*ALIGNMENTS, "alone"}
+    assert told.keys() == {*ALIGNMENTS, STITCHED, "alone"}
     assert all(len(told[kind]["asr"]) == 2 for kind in ALIGNMENTS)
 
 
