@@ -100,7 +100,7 @@ def digits() -> Robustness:
     Cost: 2 to 3 minutes on two cores beside the networks that it shares, which is why the searches are short; give
     `images=200`, and attacks at length, for figures that are to be quoted. At T = 100 logits must grow a hundredfold:
     with steps of 0.02 a student is right on 97 % of the validation images after 10 epochs, with 0.001 after 120.
-    Carlini and Wagner's untargeted attack in L2 has 40 steps: with 20 it missed an image of one student of three.
+    Carlini and Wagner's untargeted attack in L2 has 40 steps: with 20 it missed an image of two students of four.
     """
     budgets, schedule = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5), Schedule(epochs=8, learning_rate=3e-3, batch_size=64)
     return Robustness(
