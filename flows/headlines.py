@@ -84,7 +84,7 @@ def transplanted(key: str) -> Callable[[Night], Values]:
         found = {
             f"{recipient}, {label}": at(recipient, "generated", kind, key)(recipients)
             for recipient in ("independent", "badnets")
-            for kind, label in (("as_is", "as is"), ("aligned", "aligned"))
+            for kind, label in (("as_is", "as is"), ("aligned", "aligned"), ("stitched", "stitched"))
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -168,7 +168,7 @@ HEADLINES: tuple[Headline, ...] = (
         title="Share of the recipient's accuracy that a transplant keeps",
         unit="percent",
         read=transplanted("kept"),
-        claims={"badnets, aligned": "badnets_kept"},
+        claims={"badnets, aligned": "badnets_aligned_kept", "badnets, stitched": "badnets_stitched_kept"},
     ),
     Headline(
         name="transplant_asr",

@@ -53,6 +53,11 @@ class Night:
         return Path(self.home) / "runs" / self.date
 
     @property
+    def seed(self) -> int:
+        """The rotating one, as a scheduled nightly has it."""
+        return int(self.date.replace("-", ""))
+
+    @property
     def target(self) -> Path:
         """The record that is written once the night has ended."""
         return Path(self.home) / f"night-{'+'.join(self.studies)}.json"
@@ -113,7 +118,7 @@ def run_night(_: object, night: Night, *, target: str, on_step: OnStep) -> None:
     first = next(iter(night.studies.values()))
     record: dict[str, Any] = {
         "date": night.date,
-        "seed": first.seed,
+        "seed": night.seed,
         "state": state,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
@@ -188,7 +193,7 @@ def report_of(night: Night, first: Study, started: datetime, states: Mapping[str
     """Write the night's page as the nightly does. A page that cannot be drawn is said and takes no numbers away."""
     from flows.report.page import build
 
-    run = Run(home=night.home, run_id=night.date, preset=night.preset, seed=first.seed)
+    run = Run(home=night.home, run_id=night.date, preset=night.preset, seed=night.seed)
     stages = {name: each["seconds"] for name, each in states.items()}
     summary = common_keys(run, first, started, stages) | {"study": "nightly", "studies": dict(states)}
     publish_json(run.folder / "summary.json", summary | {"seconds": seconds})

@@ -119,7 +119,6 @@ def carry_out(nights: Sequence[Night], progress: NightsProgress, home: Path) -> 
 
 def lost_record(night: Night, error: WorkerLost) -> dict[str, Any]:
     """The record of a night that ended its worker process; it is not kept, so the same command tries it again."""
-    first = next(iter(night.studies.values()))
     states = {
         name: read_json(path) if (path := night.folder / name / "state.json").is_file() else None
         for name in night.studies
@@ -127,7 +126,7 @@ def lost_record(night: Night, error: WorkerLost) -> dict[str, Any]:
     missing = {"state": "failed", "seconds": 0.0, "cpu_seconds": 0.0, "resumed": False, "error": error.problem}
     return {
         "date": night.date,
-        "seed": first.seed,
+        "seed": night.seed,
         "state": "failed",
         "started": None,
         "seconds": 0.0,

@@ -155,10 +155,11 @@ def verdict(summary: Mapping[str, Any]) -> str:
             f"Nothing can be concluded: the backdoor was not learnt; triggered images are taken for the target’s in "
             f"{_percent(host['asr'])}, less than {_percent(LEARNT)}."
         )
+    stitched = f", stitched {_percent(kinds[STITCHED]['kept'])}" if STITCHED in kinds else ""
     text = (
         f"Aligned, {source} parameters keep {_percent(aligned['kept'])} of the backdoored network’s accuracy "
         f"({_percent(aligned['mean'])} of {_percent(host['clean_accuracy'])}, n = {aligned['n']}), as they are "
-        f"{_percent(plain['kept'])}; attack success goes from {_percent(host['asr'])} to "
+        f"{_percent(plain['kept'])}{stitched}; attack success goes from {_percent(host['asr'])} to "
         f"{_percent(aligned['asr_mean'])}, by fine-tuning to {_percent(tuned['asr_mean'])}"
     )
     found = next((each for each in summary["defences"] if each["defence"]), None)
@@ -168,13 +169,13 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 def costliest(causes: Mapping[str, Mapping[str, Any]]) -> str:
     """The single mistake that lowers the mean most, of those that lower it beyond their interval."""
-    measured = {name: told for name, told in causes.items() if name != NONE and UNFIT not in told}
+    measured = {name: told for name, told in causes.items() if UNFIT not in told}
     if not measured:
         return ""
     costs = {
         name: -told["difference"]["difference"]
         for name, told in measured.items()
-        if direction(told["difference"]["ci95"]) == "lower"
+        if name != NONE and direction(told["difference"]["ci95"]) == "lower"
     }
     if not costs:
         return "No single mistake lowers the mean beyond its interval."

@@ -89,7 +89,7 @@ def test_dates_and_seeds_are_a_schedulers(tmp_path: Path) -> None:
     assert [night.date for night in planned] == ["2024-02-28", "2024-02-29", "2024-03-01"]
     for night, seed in zip(planned, (20240228, 20240229, 20240301), strict=True):
         assert night.studies == nights.tonight("smoke", {}, seed)
-        assert night.studies["parameter_diffusion"].seed == seed
+        assert (night.seed, night.studies["parameter_diffusion"].seeds[0]) == (seed, seed)
     assert len({night.home for night in planned}) == 3
 
 
@@ -141,7 +141,7 @@ def test_its_numbers_are_those_of_the_study_alone(ran, tmp_path: Path) -> None:
     night, _ = ran
     study = night.studies["parameter_diffusion"]
     splits = load(study.data, home=tmp_path)
-    run = Run(home=str(tmp_path), run_id="alone", preset="smoke", seed=study.seed)
+    run = Run(home=str(tmp_path), run_id="alone", preset="smoke", seed=study.seed).bound(splits.digest, study.apparatus)
     alone, _ = generate_and_compare(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
     summary = json.loads(night.summary("parameter_diffusion").read_text())
     for key in ("original", "generated", "gates", "per_seed", "audit"):
@@ -279,7 +279,7 @@ def record(day: str, studies: Any, **changes: Any) -> dict[str, Any]:
 def three(stored) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Records and summaries of three nights: as stored, a worse transplant, and a failed one."""
     worse = copy.deepcopy(stored)
-    worse["transplant"]["transplants"]["badnets"]["generated"]["aligned"]["kept"] = 0.873
+    worse["transplant"]["transplants"]["badnets"]["generated"]["aligned"]["kept"] = 0.823
     worse["parameter_diffusion"]["unfit"] = [
         {"part": "latent_ddpm", "seed": 0, "gate": "reconstruction", "value": 0.8956, "limit": 0.9148}
     ]
@@ -292,24 +292,27 @@ def three(stored) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def test_a_claim_counts_the_nights_on_which_it_was_measured_and_holds(three) -> None:
     told = table(*three)
-    kept = told["claims"]["badnets_kept"]
+    kept = told["claims"]["badnets_aligned_kept"]
     assert (kept["held"], kept["of"], kept["n"]) == (1, 3, 2)
-    assert kept["values"] == [pytest.approx(0.9682, abs=1e-4), 0.873, None]
-    assert (kept["worst"], kept["best"]) == (0.873, kept["values"][0])
+    assert kept["values"] == [pytest.approx(0.9682, abs=1e-4), 0.823, None]
+    assert (kept["worst"], kept["best"]) == (0.823, kept["values"][0])
     assert told["studies"]["transplant"] == {
         "completed": 2,
-        "claims": {"badnets_kept": {"held": 1, "of": 3, "worst": 0.873}},
+        "claims": {
+            "badnets_stitched_kept": {"held": 0, "of": 3, "worst": None},
+            "badnets_aligned_kept": {"held": 1, "of": 3, "worst": 0.823},
+        },
     }
     assert told["claims"]["generated_mean"]["held"] == 3
-    assert "badnets_kept" in told["nights"][1]["missed"]
-    assert "badnets_kept (1 of 3)" in told["verdict"]
+    assert "badnets_aligned_kept" in told["nights"][1]["missed"]
+    assert "badnets_aligned_kept (1 of 3)" in told["verdict"]
     assert "2 of 3 nights completed" in told["verdict"]
     assert "On 1 of 3 a learnt part is unfit." in told["verdict"]
 
 
 def test_a_claim_that_was_never_measured_has_no_spread(stored, three) -> None:
     told = table(three[0][2:], three[1][2:])
-    kept = told["claims"]["badnets_kept"]
+    kept = told["claims"]["badnets_aligned_kept"]
     assert (kept["n"], kept["mean"], kept["worst"], kept["share"]) == (0, None, None, 0.0)
     with pytest.raises(IndexError):
         claim_over_nights([])
@@ -319,7 +322,7 @@ def test_headlines_are_over_the_nights_that_measured_them(three) -> None:
     found = over_nights(three[1])
     assert set(found) == {headline.name for headline in HEADLINES}
     kept = found["transplant_kept"]["badnets, aligned"]
-    assert (kept["n"], kept["worst"], kept["values"][2]) == (2, 0.873, None)
+    assert (kept["n"], kept["worst"], kept["values"][2]) == (2, 0.823, None)
     effect = found["protection_effect"]
     assert next(iter(effect)) == "sign steps, ε = 0.0157"
     assert effect["published optimiser, ε = 0.025"]["n"] == 3
@@ -369,14 +372,14 @@ def test_the_page_and_the_terminal_show_every_number(three, tmp_path: Path) -> N
     console.print(render(summary))
     terminal = console.export_text()
     for shown in (text, terminal):
-        assert "87.3 %" in shown
+        assert "82.3 %" in shown
         assert "1 of 3" in shown
         assert "the disk is full free some" in shown
         assert "unfit in parameter_diffusion: latent_ddpm of seed 0: reconstruction 0.8956, limit 0.9148" in shown
         for headline in told["headlines"].values():
             assert all(series in shown for series in headline)
     assert page.count("<img src=") == len(HEADLINES) + 1
-    assert not re.search(r"""(src|href)=["']?(?!data:|#)""", page)
+    assert not re.search(r"""(src|href)=["'](?!data:|#)""", page)
 
 
 def test_the_table_of_fits_has_a_row_per_gate(tmp_path: Path) -> None:
