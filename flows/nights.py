@@ -21,7 +21,8 @@ from storage.lock import home_lock
 from storage.tracking import log_run
 from tasks.cluster import one_ray
 from tasks.pool import Job, WorkerLost, ray_pool
-from tasks.run import digest, package_versions, source_digest
+from tasks.run import digest, package_versions
+from tasks.source import summary_digest
 
 
 def studies_of(wanted: Nights, day: date) -> dict[str, Study]:
@@ -48,7 +49,7 @@ def plan(wanted: Nights, home: Path) -> tuple[Path, list[Night]]:
     settings = {name: list(changes) for name, changes in sorted(wanted.settings.items())}
     reference = tonight(wanted.preset, settings, 1)
     configurations = {name: as_json(study) for name, study in reference.items()}
-    key = digest([configurations, wanted.fits_only, source_digest(), package_versions()])[:6]
+    key = digest([configurations, wanted.fits_only, summary_digest(), package_versions()])[:6]
     kind = "-fits" if wanted.fits_only else ""
     some = f"-{'+'.join(next(iter(studies.values())))}" if wanted.studies else ""
     nights = home / "nights"

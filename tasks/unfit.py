@@ -18,7 +18,6 @@ from methods.evaluation.distribution import distribution
 from methods.generation.generator import Gate
 from storage.files import Ref
 from storage.formats import publish_tensors, read_metadata
-from tasks.words import number
 
 K = TypeVar("K")
 
@@ -54,11 +53,11 @@ class Unfit:
         """`reconstruction 0.8956 < 0.9148`, or the problem where there was no gate."""
         if self.gate is None or self.limit is None:
             return self.problem
-        value = "not finite" if self.value is None else number(self.value)
+        value = "not finite" if self.value is None else _short(self.value)
         if self.gate == TWO_SIDED:
-            return f"{self.gate} {value}, allowed is {number(1 / self.limit)} to {number(self.limit)}"
+            return f"{self.gate} {value}, allowed is {_short(1 / self.limit)} to {_short(self.limit)}"
         below = self.value is not None and self.value < self.limit
-        return f"{self.gate} {value} {'<' if below else '>'} {number(self.limit)}"
+        return f"{self.gate} {value} {'<' if below else '>'} {_short(self.limit)}"
 
     def gates(self) -> dict[str, dict[str, Any]]:
         """Those passed and the one missed, by name, as a summary lists them."""
@@ -154,3 +153,8 @@ def headline(records: Iterable[Unfit], what: str = "The generator") -> str:
         text = f"seed {record.seed}: {record.reason}"
         told.append(text + (f" (passed before: {before})" if before else ""))
     return f"{what} is unfit on {'; on '.join(told)}." if told else ""
+
+
+def _short(value: float) -> str:
+    """Four significant digits. Not `tasks.words`, whose wording is no part of the keys while this module is."""
+    return f"{value:.4g}"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.source import CONFIGURING, FOLDERS, PRESENTING, ROOT, deciding, source_digest
+from tasks.source import CONFIGURING, FOLDERS, PRESENTING, ROOT, SUMMARISING, deciding, source_digest, summary_digest
 
 INSIDE = {path.relative_to(ROOT) for path in deciding(ROOT)}
+NIGHTS = Path("flows/nights.py")
+"""Its jobs are whole nights, whose product is a record beside summaries and reports."""
 CONFIGURED = {path.relative_to(ROOT) for path in ROOT.glob("flows/presets/*.py")}
 
 
@@ -58,14 +60,14 @@ def test_the_jobs_are_found() -> None:
     assert len(found) > 25
 
 
-@pytest.mark.parametrize("path", sorted(workers()), ids=str)
+@pytest.mark.parametrize("path", sorted(workers().keys() - {NIGHTS}), ids=str)
 def test_all_that_a_worker_imports_is_part_of_the_key(path: Path) -> None:
     """But presets, whose values are in the keys. A function that a job names is imported, or defined in its module."""
     outside = closure(path) - INSIDE - CONFIGURED
     assert not outside, f"take these off the list in tasks/source.py, or out of what {path} imports: {sorted(outside)}"
 
 
-@pytest.mark.parametrize("pattern", [*PRESENTING, *CONFIGURING])
+@pytest.mark.parametrize("pattern", [*PRESENTING, *SUMMARISING, *CONFIGURING])
 def test_the_list_names_what_there_is(pattern: str) -> None:
     assert list(ROOT.glob(pattern + "/*.py" if pattern.endswith("**") else pattern))
 
@@ -104,3 +106,14 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
         before = after
     (tmp_path / "tasks" / "c.py").rename(tmp_path / "tasks" / "e.py")
     assert source_digest.__wrapped__(tmp_path) != before
+
+
+def test_a_stored_summary_also_depends_on_what_summarises(tmp_path: Path) -> None:
+    for file in ("tasks/a.py", "tasks/summarise_attacks.py", "flows/claims.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("1")
+    found = [summary_digest.__wrapped__(tmp_path)]
+    for file, counts in (("tasks/a.py", True), ("tasks/summarise_attacks.py", True), ("flows/claims.py", False)):
+        (tmp_path / file).write_text("2")
+        found.append(summary_digest.__wrapped__(tmp_path))
+        assert (found[-1] != found[-2]) is counts, file
