@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.comparing import generate_and_compare
 from flows.configuration import ParameterDiffusion
-from flows.running import Workplace
+from flows.running import Order, Workplace
 from storage import datasets
 from tasks.pool import InlinePool
 from tasks.run import Run
@@ -34,7 +34,10 @@ def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
         splits.digest, study.apparatus
     )
     pool = InlinePool(study.apparatus, splits, Unseen())
-    return Workplace(run=run, study=study, splits=splits, pool=pool, display=Unseen(), started=datetime.now(UTC))
+    now = datetime.now(UTC)
+    return Workplace(
+        run=run, study=study, splits=splits, pool=pool, display=Unseen(), started=now, order=Order(home=str(home))
+    )
 
 
 def run_plainly(study: ParameterDiffusion, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:

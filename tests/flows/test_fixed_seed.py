@@ -24,6 +24,7 @@ ROTATING = (20260101, 20260102)
 def ran(body: Any, study: Any, home: Path) -> dict[str, Any]:
     splits = datasets.load(study.data, home=home)
     run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed, salt=home.name)
+    run = run.bound(splits.digest, study.apparatus)
     return body(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)[0]
 
 

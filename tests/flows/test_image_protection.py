@@ -175,7 +175,7 @@ def test_a_second_run_computes_nothing_and_says_the_same(ran):
     kept = {path.parent.name for path in (home / "store").rglob("*") if path.is_file() and path not in times}
     assert kept == {"judged"}  # nothing was protected or trained again
     looks = read_protected(next((home / "store" / "protected").glob("*.parquet")))
-    assert set(looks) == {"sample", "picture", "losses", "chosen", "seconds"}
+    assert set(looks) == {"sample", "picture", "losses", "chosen"}
 
 
 def test_a_page_a_table_and_entries_for_mlflow(ran, whole, tmp_path):
@@ -241,6 +241,6 @@ def test_a_missing_file_is_found_before_anything_is_trained(tmp_path):
 def test_it_takes_part_in_the_night():
     chosen = tonight("digits", {}, 20260131)["image_protection"]
     assert chosen.seed == 20260131
-    assert chosen.images == 4
+    assert chosen.images == 6
     assert tonight("digits", {"image_protection": ["images=3"]}, 1)["image_protection"].images == 3
     assert chosen.judge == Judge()
