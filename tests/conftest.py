@@ -34,13 +34,6 @@ NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 MODELS = {"latent_ddpm": (12, 0.93), "noise_0.05": (12, 0.90), "gaussian": (12, 0.94), "mean": (1, 0.96)}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist, which reads the groups, would otherwise be called before
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--numprocesses`: a file's tests share their fixtures in one process."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 def _summary(run_id: str) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     accuracies = {name: np.round(rng.normal(mean, 0.01, n), 4) for name, (n, mean) in MODELS.items()}
