@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.significance import best, finite, listed, untrained
-from tasks.unfit import UNFIT, record_of
+from tasks.unfit import UNFIT, clause
 
 BASE = "base"
 """The factor of the cell that changes nothing."""
@@ -52,7 +52,7 @@ def verdict(
             f"the average original of {cell['varied']} = {cell['value']}": cell["original"]["mean"] for cell in done
         }
         if nothing := untrained(means, data):
-            return nothing.removesuffix(".") + _stopped(failed)
+            return nothing.removesuffix(".") + clause(unfit) + _stopped(failed)
     passed = [f"{cell['varied']} = {cell['value']}" for cell in done if cell["verdict"] == "pass"]
     text = f"{len(passed)} of {len(done)} cells pass the audit" + (f" ({', '.join(passed)})" if passed else "")
     fit = [cell for cell in done if has_models(cell)]
@@ -69,10 +69,7 @@ def verdict(
         text += f"; {listed(widest)} {verb} the generated accuracy most, by {100 * clear[widest[0]]:.2f} points"
     elif spans:
         text += "; no factor moves the generated accuracy beyond its intervals"
-    if unfit:
-        records = [record_of(each) for each in unfit]
-        text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
-    return text + _stopped(failed)
+    return text + clause(unfit) + _stopped(failed)
 
 
 def _stopped(failed: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ from methods.attacks.masking import TOO_FEW
 from methods.evaluation.distribution import difference
 from tasks.significance import best, direction, finite, listed, share
 from tasks.subjects import COLLECTED, GENERATED
+from tasks.unfit import UNFIT
 
 Model = Mapping[str, Any]
 Standing = Literal["not trained", "masked", "honest", "too few images", ""]
@@ -30,11 +31,15 @@ def standing(model: Model) -> Standing:
 
 
 def ranked(models: Mapping[str, Model]) -> list[str]:
-    """Names by worst-case accuracy; networks that are not trained come last, whatever is left of them."""
+    """Names by worst-case accuracy; then those that are not trained, whatever is left of them, and the unfit ones."""
 
-    def place(name: str) -> tuple[bool, float]:
-        worst = models[name]["worst_case_accuracy"]
-        return not is_trained(models[name]), -worst if finite(worst) else 1.0
+    def place(name: str) -> tuple[bool, bool, float]:
+        worst = models[name].get("worst_case_accuracy")
+        return (
+            UNFIT in models[name],
+            not is_trained(models[name]),
+            -worst if worst is not None and finite(worst) else 1.0,
+        )
 
     return sorted(models, key=place)
 

@@ -9,7 +9,7 @@ from storage.files import Ref
 from tasks.significance import above_chance, best, chance_of, listed, share, untrained
 from tasks.stage import stage
 from tasks.summarise import data_facts
-from tasks.unfit import UNFIT, record_of
+from tasks.unfit import UNFIT, clause
 
 
 @stage
@@ -54,7 +54,7 @@ def verdict(
     chance, test = chance_of(data), data["test"]
     if not any(above_chance(mean, test, chance) for mean in collected.values()):
         nothing = untrained({"the average collected model of every strategy": max(collected.values())}, data)
-        return nothing.removesuffix(".") + _stopped(failed)
+        return nothing.removesuffix(".") + clause(unfit) + _stopped(failed)
     text = f"Of {len(done)} strategies "
     diversity = {name: numbers["diversity"] for name, numbers in done.items()}
     if most := best(diversity):
@@ -66,10 +66,7 @@ def verdict(
     for key, where in (("generated", "at home"), ("transplanted", "in another network, aligned,")):
         if fit:
             text += f"; {where} {_leaders({name: numbers[key] for name, numbers in fit.items()}, test, chance)}"
-    if unfit:
-        records = [record_of(each) for each in unfit]
-        text += "; unfit: " + ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
-    return text + _stopped(failed)
+    return text + clause(unfit) + _stopped(failed)
 
 
 def _stopped(failed: Mapping[str, Any]) -> str:

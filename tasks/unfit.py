@@ -155,6 +155,13 @@ def headline(records: Iterable[Unfit], what: str = "The generator") -> str:
     return f"{what} is unfit on {'; on '.join(told)}." if told else ""
 
 
+def clause(stored: Iterable[Mapping[str, Any]]) -> str:
+    """`; unfit: PART (seed 7: REASON)` of the records of a summary; empty without records."""
+    records = [record_of(each) for each in stored]
+    told = ", ".join(f"{each.part} (seed {each.seed}: {each.reason})" for each in records)
+    return f"; unfit: {told}" if told else ""
+
+
 def _short(value: float) -> str:
     """Four significant digits. Not `tasks.words`, whose wording is no part of the keys while this module is."""
     return f"{value:.4g}"

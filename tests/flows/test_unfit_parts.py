@@ -67,7 +67,7 @@ def test_rows_that_are_not_finite_for_one_network(tmp_path, as_summary, monkeypa
     assert "unfit" in summary["held_out_facts"]["per_seed"]["21"]["generator"]
     assert summary["held_out_facts"]["spread_ratio"] > 0
     assert "unfit on seed 21" in summary["verdict"]
-    assert "of 1 networks" in summary["verdict"]
+    assert "Nothing can be concluded" in summary["verdict"]  # networks this small are at chance level
     shown(as_summary("transplant", summary), details, tmp_path / "run")
 
 
