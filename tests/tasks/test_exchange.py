@@ -128,7 +128,7 @@ def test_a_study_takes_an_import_as_its_own_and_a_second_import_finds_it(collect
     with pytest.raises(BadSetting, match=r"seeds = \[0, 1\].*one network"):
         train(collected.pool, apparatus, splits, [0, 1], collected.run)
     whiter = dataclasses.replace(splits, given_mean=(0.9,), given_std=(0.2,))
-    with pytest.raises(BadSetting, match="another normalisation"):
+    with pytest.raises(BadSetting, match="another data and normalisation"):
         train(collected.pool, apparatus, whiter, [0], collected.run)
     other = dataclasses.replace(apparatus, strategy=dataclasses.replace(apparatus.strategy, keep=("linear.*",)))
     with pytest.raises(BadSetting, match="another layout"):
@@ -144,7 +144,7 @@ def test_normalisation_decides_the_accuracy_and_the_place(collected: Collected, 
     splits = collected.laboratory.splits
     whiter = dataclasses.replace(splits, given_mean=(0.9,), given_std=(0.2,))
     assert whiter.mean == (0.9,)
-    assert whiter.digest == splits.digest
+    assert whiter.digest != splits.digest
     places = {target_of(offered, apparatus, each, collected.run) for each in (splits, whiter)}
     assert len(places) == 2
 

@@ -180,4 +180,4 @@ def test_decoder_noise_gives_back_what_the_autoencoder_leaves_out():
 @pytest.mark.parametrize("train", [rows().train[:1], torch.full((20, D), float("nan"))], ids=["one row", "not finite"])
 def test_rows_without_a_variance_are_refused(train):
     with pytest.raises(BadData, match="no finite variance"):
-        fit(QUICK, dataclasses.replace(rows(), train=train))
+        fit(QUICK, dataclasses.replace(rows(), train=train, validation_accuracy=torch.ones(len(train))))
