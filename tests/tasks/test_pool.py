@@ -300,5 +300,5 @@ def test_the_next_study_finds_the_workers_and_nothing_else(
     with ray_pool(whole, splits, watcher, tmp_path) as pool:
         (fifth,) = looked(pool, tmp_path, "fifth", 1)
     assert fifth["gpu"] == 1  # which the one that waited with half of it has made room for
-    for _, worker in here.workers:
+    for *_, worker in here.workers:
         ray.kill(worker)
