@@ -1,7 +1,6 @@
 """`weightsmith import` and `export`: what they print is true, and leads on."""
 
 import json
-import pickle
 import shlex
 import zipfile
 from pathlib import Path
@@ -60,7 +59,7 @@ def test_an_import_names_the_command_that_goes_on(data_pt: Path, tmp_path: Path)
 
 def test_a_hostile_file_is_one_message(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "data.pt", "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps(print, 4))
+        archive.writestr("archive/data.pkl", b"cbuiltins\nprint\n.")  # Ray may have replaced the real one
     done = weightsmith("import", tmp_path / "data.pt", *SMALL, "--home", tmp_path / "home")
     assert done.exit_code == 1
     assert isinstance(done.exception, SystemExit)
