@@ -76,6 +76,7 @@ def train_defended(laboratory: Laboratory, defence: Defence, seed: int, *, targe
             laboratory.train.labels,
             augment=laboratory.augment,
             seed=randomness.derive(seed, "defence", defence.name),
+            validation=(laboratory.validation.images, laboratory.validation.labels),
             on_step=on_step,
         )
     except SHORTFALLS as error:
@@ -95,6 +96,7 @@ def train_student(
             laboratory.train.labels,
             augment=laboratory.augment,
             seed=randomness.derive(seed, "defence", defence.name),
+            validation=(laboratory.validation.images, laboratory.validation.labels),
             on_step=on_step,
         )
     except SHORTFALLS as error:

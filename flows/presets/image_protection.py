@@ -43,9 +43,11 @@ def _methods(
     iterations: int = 20,
     faithful: Sequence[float] = (USUAL,),
     strong: int = 0,
+    longest: int = 200,
 ) -> tuple[Trial, ...]:
     """Sign steps and their control at every ε, the published optimiser at some. beside, strong: images of `BESIDE` and
-    of the long search; a trial that says how many is made against no variants and counts in no curve.
+    of the long search, of `longest` steps; a trial that says how many is made against no variants and counts in no
+    curve.
     """
     trials = [Trial(method=RuntimePgd(epsilon=epsilon, iterations=iterations)) for epsilon in epsilons]
     trials += [Trial(method=RuntimeFaithful(epsilon=epsilon, iterations=iterations)) for epsilon in faithful]
@@ -55,8 +57,8 @@ def _methods(
         method = RuntimePgd(epsilon=largest, iterations=iterations, losses=losses)
         trials.append(Trial(method=method, label=label, images=beside))
     if strong:
-        longest = RuntimePgd(epsilon=largest, iterations=200, step_size=0.25, restarts=2)
-        trials.append(Trial(method=longest, label="runtime_pgd_strong", images=strong))
+        search = RuntimePgd(epsilon=largest, iterations=longest, step_size=0.25, restarts=2)
+        trials.append(Trial(method=search, label="runtime_pgd_strong", images=strong))
     return tuple(trials)
 
 
@@ -122,8 +124,11 @@ def digits() -> ImageProtection:
         data=Photographs(size=64, training_size=48, tiles=4, crops=400),
         inpainter=OwnInpainter(),
         others=CLASSICAL,
-        methods=(*_methods(beside=8, strong=1), Trial(method=TrainingTime(target="negative"))),
-        implanting=dataclasses.replace(_small("", 600).training, learning_rate=1e-3, l1_hole=40.0),
+        methods=(
+            *_methods(beside=4, strong=1, longest=100),
+            Trial(method=TrainingTime(target="negative", share=0.8)),
+        ),
+        implanting=dataclasses.replace(_small("", 600).training, learning_rate=2e-3, l1_hole=40.0),
         transforms=TRANSFORMS,
         regions=Regions(side=20, far_side=12),
         quality=Quality(each=2),

@@ -54,7 +54,7 @@ def digits() -> Invertibility:
     on test, three seeds: nuisance error 36.8 % at 2.4 %, likelihood alone 30.8 % at 2.5 %, cross-entropy 1.5 % at
     1.6 %.
     """
-    schedule, noise = AdamaxSteps(epochs=60, learning_rate=8e-3), 0.05
+    schedule, noise = AdamaxSteps(epochs=60, learning_rate=8e-3), 0.12
     budgets = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5)
     return Invertibility(
         preset="digits",
@@ -63,10 +63,10 @@ def digits() -> Invertibility:
         ce=CrossEntropy(schedule=schedule, noise=noise),
         ice=IndependenceCrossEntropy(
             schedule=schedule,
-            nuisance_weight=0.5,
+            nuisance_weight=0.25,
             adversary=(256, 256),
             adversary_learning_rate=2e-3,
-            neighbours=Neighbours(weight=0.5),
+            neighbours=Neighbours(weight=0.25),
             noise=noise,
         ),
         witness=Witness(

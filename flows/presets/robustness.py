@@ -102,12 +102,15 @@ def digits() -> Robustness:
     with steps of 0.02 a student is right on 97 % of the validation images after 10 epochs, with 0.001 after 120.
     Carlini and Wagner's untargeted attack in L2 has 40 steps: with 20 it missed an image of two students of four.
     """
-    budgets, schedule = Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5), Schedule(epochs=8, learning_rate=3e-3, batch_size=64)
+    budgets, schedule = (
+        Budgets(linf=0.1, l2=0.5, l1=2.0, l0=5),
+        Schedule(epochs=32, learning_rate=3e-3, batch_size=64, patience=3),
+    )
     return Robustness(
         preset="digits",
         base=bases.digits(),
         defences=(
-            Distillation(schedule=Schedule(epochs=12, learning_rate=2e-2, batch_size=64)),
+            Distillation(schedule=Schedule(epochs=48, learning_rate=2e-2, batch_size=64, patience=3)),
             AdversarialTraining(epsilon=budgets.linf, steps=2, step_size=0.75, schedule=schedule),
             Undefended(schedule=schedule),
         ),

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from methods.attacks.attack import Classifier, Images, gradient
 from methods.attacks.balls import BALLS, Norm
-from methods.defences.supervised import Augment, Build, Schedule, Trained, train
+from methods.defences.supervised import Augment, Build, Schedule, Trained, Validation, train
 from methods.progress import OnStep, silent
 
 
@@ -43,6 +43,7 @@ class AdversarialTraining:
         *,
         augment: Augment,
         seed: int,
+        validation: Validation | None = None,
         on_step: OnStep = silent,
     ) -> Trained:
         network = build(seed)
@@ -50,14 +51,32 @@ class AdversarialTraining:
         def worst(
             network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, "n"], draw: torch.Generator
         ) -> Float[Tensor, ""]:
-            seeds = torch.randint(2**62, (len(x),), generator=draw, device=x.device)
             network.eval()  # the images are to be worst for the classifier as it will be used
-            z = self.worst(network, x, y, seeds)
+            z = self.worst(network, x, y, _seeds(x, draw))
             network.train()
             return cross_entropy(network(z), y)
 
-        curve = train(network, images, labels, worst, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
+        def robust_error(
+            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, "n"], draw: torch.Generator
+        ) -> Float[Tensor, ""]:
+            with torch.enable_grad():
+                z = self.worst(network, x, y, _seeds(x, draw))
+            return cross_entropy(network(z), y)
+
+        curves = train(
+            network,
+            images,
+            labels,
+            worst,
+            self.schedule,
+            augment,
+            seed,
+            stage=self.name,
+            validation=validation,
+            error=robust_error,
+            on_step=on_step,
+        )
+        return Trained(network=network.eval(), curves=curves)
 
     def worst(self, model: Classifier, x: Images, labels: Int[Tensor, "n"], seeds: Int[Tensor, "n"]) -> Images:
         """Where PGD ends after all its steps. The attack `Pgd` stops at the first success, which is not the worst."""
@@ -67,3 +86,7 @@ class AdversarialTraining:
             _, _, slope = gradient(model, z, lambda logits: -cross_entropy(logits, labels, reduction="none"))
             z = ball.project(z + self.epsilon * self.step_size * ball.steepest(slope, z), x, self.epsilon)
         return z
+
+
+def _seeds(x: Images, draw: torch.Generator) -> Int[Tensor, "n"]:
+    return torch.randint(2**62, (len(x),), generator=draw, device=x.device)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from methods import randomness
-from methods.defences.supervised import Augment, Build, Schedule, Trained, train
+from methods.defences.supervised import Augment, Build, Schedule, Trained, Validation, train
 from methods.progress import OnStep, silent
 
 
@@ -41,10 +41,13 @@ class Distillation:
         *,
         augment: Augment,
         seed: int,
+        validation: Validation | None = None,
         on_step: OnStep = silent,
     ) -> Trained:
-        first = self.teacher(build, images, labels, augment=augment, seed=seed, on_step=on_step)
-        second = self.student(first.network, build, images, labels, augment=augment, seed=seed, on_step=on_step)
+        first = self.teacher(build, images, labels, augment=augment, seed=seed, validation=validation, on_step=on_step)
+        second = self.student(
+            first.network, build, images, labels, augment=augment, seed=seed, validation=validation, on_step=on_step
+        )
         return Trained(network=second.network, curves={**first.curves, **second.curves})
 
     def student(
@@ -56,6 +59,7 @@ class Distillation:
         *,
         augment: Augment,
         seed: int,
+        validation: Validation | None = None,
         on_step: OnStep = silent,
     ) -> Trained:
         """The network to be used, given a teacher in eval mode."""
@@ -68,8 +72,19 @@ class Distillation:
                 said = (teacher(x) / self.temperature).softmax(1)
             return cross_entropy(network(x) / self.temperature, said)
 
-        curve = train(network, images, labels, soft, self.schedule, augment, seed, stage="student", on_step=on_step)
-        return Trained(network=network.eval(), curves={"student": curve})
+        curves = train(
+            network,
+            images,
+            labels,
+            soft,
+            self.schedule,
+            augment,
+            seed,
+            stage="student",
+            validation=validation,
+            on_step=on_step,
+        )
+        return Trained(network=network.eval(), curves=curves)
 
     def teacher(
         self,
@@ -79,6 +94,7 @@ class Distillation:
         *,
         augment: Augment,
         seed: int,
+        validation: Validation | None = None,
         on_step: OnStep = silent,
     ) -> Trained:
         """The teacher alone, which hides its gradient as well as its student does."""
@@ -89,5 +105,16 @@ class Distillation:
         ) -> Float[Tensor, ""]:
             return cross_entropy(network(x) / self.temperature, y)
 
-        curve = train(network, images, labels, hard, self.schedule, augment, seed, stage="teacher", on_step=on_step)
-        return Trained(network=network.eval(), curves={"teacher": curve})
+        curves = train(
+            network,
+            images,
+            labels,
+            hard,
+            self.schedule,
+            augment,
+            seed,
+            stage="teacher",
+            validation=validation,
+            on_step=on_step,
+        )
+        return Trained(network=network.eval(), curves=curves)

@@ -7,7 +7,7 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from methods.defences.supervised import Augment, Build, Schedule, Trained, train
+from methods.defences.supervised import Augment, Build, Schedule, Trained, Validation, train
 from methods.progress import OnStep, silent
 
 
@@ -32,8 +32,20 @@ class Undefended:
         *,
         augment: Augment,
         seed: int,
+        validation: Validation | None = None,
         on_step: OnStep = silent,
     ) -> Trained:
-        network, plain = build(seed), lambda network, x, y, _: cross_entropy(network(x), y)
-        curve = train(network, images, labels, plain, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
+        network = build(seed)
+        curves = train(
+            network,
+            images,
+            labels,
+            lambda network, x, y, _: cross_entropy(network(x), y),
+            self.schedule,
+            augment,
+            seed,
+            stage=self.name,
+            validation=validation,
+            on_step=on_step,
+        )
+        return Trained(network=network.eval(), curves=curves)

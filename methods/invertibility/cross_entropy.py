@@ -61,8 +61,8 @@ class CrossEntropy:
             x = dequantise(x, draw, noise=self.noise)
             return cross_entropy(network(x), y) + unstable(self.stability, network, x, draw)
 
-        curve = train(network, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
+        curves = train(network, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)
+        return Trained(network=network.eval(), curves=curves)
 
 
 def begun(build: Build, images: UInt8[Tensor, "n c h w"], seed: int, floor: float) -> nn.Module:

@@ -80,8 +80,8 @@ class IndependenceCrossEntropy:
                 device=images.device,
             )
         loss = self.loss(adversary)
-        curve = train(both, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)
-        return Trained(network=network.eval(), curves={self.name: curve})
+        curves = train(both, images, labels, loss, self.schedule, augment, seed, stage=self.name, on_step=on_step)
+        return Trained(network=network.eval(), curves=curves)
 
     def loss(self, adversary: Adversary) -> BatchLoss:
         """Of the network and its prior, called by these names; `adversary` learns whenever it is called."""

@@ -8,12 +8,12 @@ import torch
 from annotated_types import Gt, Interval
 from torch import nn
 
-from methods.defences.supervised import Schedule
+from methods.defences.supervised import FixedSchedule
 from methods.training.descent import Recipe
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AdamaxSteps(Schedule):
+class AdamaxSteps(FixedSchedule):
     """Adamax, its learning rate times `decay` at each of the `milestones`, shares of all steps (arXiv 1811.00401)."""
 
     milestones: tuple[Annotated[float, Interval(gt=0, lt=1)], ...] = (0.3, 0.6, 0.8)

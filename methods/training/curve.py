@@ -44,7 +44,12 @@ class LossRecorder:
     def add(self, loss: Float[Tensor, ""]) -> None:
         self.pending.append(loss.detach())
         self.done += 1
-        if len(self.pending) < self.every and self.done < self.steps:
+        if len(self.pending) >= self.every or self.done >= self.steps:
+            self.flush()
+
+    def flush(self) -> None:
+        """Look at what was added since the last look; for a training that ends before all its steps."""
+        if not self.pending:
             return
         mean = torch.stack(self.pending).mean().item()
         self.pending.clear()

@@ -64,6 +64,7 @@ def descend(
         after()
         recorder.add(value)
         if until(step + 1):
+            recorder.flush()
             on_step(stage, steps, steps)
             break
     return recorder.curve()

@@ -82,8 +82,9 @@ Editor = OwnInpainter | ReleasedLama | TorchScriptFile | Classical
 
 
 def _inpainter(network: InpaintingNetwork, state: dict[str, Tensor], path: str, device: torch.device) -> Inpainter:
-    module = built(network, state, path)
-    return Pasted(module.to(device), multiple=network.multiple)
+    # a search for a protection takes five sixths of the time, on one core
+    module = built(network, state, path).to(device).to(memory_format=torch.channels_last)
+    return Pasted(module, multiple=network.multiple)
 
 
 def built(network: InpaintingNetwork, state: dict[str, Tensor], path: str) -> nn.Module:

@@ -219,7 +219,12 @@ def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
         schedule = dataclasses.replace(defence.schedule, epochs=1, batch_size=8)
         brief = dataclasses.replace(defence, schedule=schedule)
         trained = brief(
-            laboratory.network, splits.train.images, splits.train.labels, augment=laboratory.augment, seed=0
+            laboratory.network,
+            splits.train.images,
+            splits.train.labels,
+            augment=laboratory.augment,
+            seed=0,
+            validation=(splits.validation.images, splits.validation.labels),
         )
         assert all(math.isfinite(loss) for curve in trained.curves.values() for loss in curve.y)
         assert trained.network(x).shape == (2, len(splits.classes))

@@ -12,7 +12,7 @@ from methods.defences.adversarial_training import AdversarialTraining
 from methods.defences.distillation import Distillation
 from methods.defences.supervised import Defence, Schedule, train
 from methods.defences.undefended import Undefended
-from methods.errors import Diverged
+from methods.errors import BadSetting, Diverged
 from tests.methods.attacks.victims import trained, unseen
 from tests.methods.defences.defended import DEFENCES, SCHEDULE, build, defended, mixed, same, unseen_by_all
 
@@ -97,13 +97,59 @@ def test_every_epoch_goes_once_through_the_images_with_their_labels():
 
     network = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     schedule = Schedule(epochs=2, batch_size=10)
-    curve = train(network, images, torch.arange(50), loss, schedule, augment, 0, stage="test")
+    curve = train(network, images, torch.arange(50), loss, schedule, augment, 0, stage="test")["test"]
     first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
     assert torch.equal(first.sort().values, torch.arange(50))
     assert torch.equal(second.sort().values, torch.arange(50))
     assert not torch.equal(first, second)
     assert all(batch.dtype == torch.uint8 for batch in augmented)
     assert curve.x[-1] == 10
+
+
+ADAPTIVE = Schedule(epochs=12, learning_rate=3e-3, batch_size=20, patience=2)
+
+
+@pytest.mark.parametrize("make", [Undefended, Distillation, AdversarialTraining])
+def test_a_patience_needs_validation_images(make):
+    images, labels = (part[:60] for part in mixed())
+    with pytest.raises(BadSetting, match="needs validation images"):
+        make(schedule=ADAPTIVE)(build, images, labels, augment=same, seed=0)
+
+
+@pytest.mark.parametrize("make", [Undefended, Distillation, AdversarialTraining])
+def test_the_loss_on_validation_images_decides_how_long_training_takes(make):
+    images, labels = (part[:100] for part in mixed())
+    wrong = (labels + 1) % 10  # the better the network, the larger this loss
+    defence, lengths, looks = make(schedule=ADAPTIVE), [], []
+    for validation in ((images, labels), (images, wrong)):
+        curves = defence(fickle, images, labels, augment=same, seed=0, validation=validation).curves
+        name = next(iter(curves))
+        lengths.append(curves[name].x[-1])
+        looks.append(curves[f"{name}, validation"])
+    assert lengths[0] == 12 * 5  # always improving: the whole budget
+    assert lengths[1] < lengths[0]
+    assert looks[0].x == tuple(5.0 * epoch for epoch in range(1, 9))  # then annealing
+    assert looks[0].y[-1] < looks[0].y[0]
+
+
+@pytest.mark.parametrize("make", [Undefended, AdversarialTraining])
+def test_validation_images_leave_the_norms_alone(make):
+    images, labels = (part[:100] for part in mixed())
+    defence = make(schedule=ADAPTIVE)
+    trained = defence(fickle, images, labels, augment=same, seed=0, validation=(images[:50], labels[:50]))
+    steps = next(iter(trained.curves.values())).x[-1]
+    assert trained.network[2].num_batches_tracked == steps
+
+
+def test_the_robust_loss_decides_for_adversarial_training():
+    images, labels = (part[:100] for part in mixed())
+    looked = []
+    for epsilon in (1e-6, 0.3):
+        defence = AdversarialTraining(epsilon=epsilon, steps=2, schedule=ADAPTIVE)
+        validation = (images, labels)
+        curves = defence(build, images, labels, augment=same, seed=0, validation=validation).curves
+        looked.append(curves["adversarial_training_linf, validation"].y[0])
+    assert looked[1] > looked[0]
 
 
 def test_fewer_images_than_a_batch_are_one_batch():
