@@ -60,7 +60,7 @@ class Layout:
     def size(self) -> int:
         return sum(self.sizes)
 
-    def flatten(self, state: Mapping[str, Tensor]) -> Float[Tensor, "d"]:
+    def flatten(self, state: Mapping[str, Tensor]) -> Float[Tensor, " d"]:
         """One row on the CPU, in memory of its own (a later training step cannot change it)."""
         row = torch.empty(self.size, dtype=torch.float32)
         for entry in self.entries:

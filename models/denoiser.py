@@ -27,7 +27,7 @@ class Conv1dUnet:
     kernel: Literal[3, 5, 7, 9] = 5
 
 
-def time_embedding(t: Int[Tensor, "n"], width: int) -> Float[Tensor, "n width"]:
+def time_embedding(t: Int[Tensor, " n"], width: int) -> Float[Tensor, "n width"]:
     """Sines and cosines of t at geometrically spaced frequencies (Attention Is All You Need, §3.5)."""
     half = width // 2
     frequencies = torch.exp(-math.log(10_000) / half * torch.arange(half, device=t.device))
@@ -76,7 +76,7 @@ class Unet1d(nn.Module):
         self.last = nn.Conv1d(widths[0], 1, config.kernel, padding="same")
         nn.init.zeros_(self.last.weight)
 
-    def forward(self, x: Float[Tensor, "n d"], t: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
+    def forward(self, x: Float[Tensor, "n d"], t: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         time = self.time(time_embedding(t, self.time_width))
         h = self.first(nn.functional.pad(x, (0, self.padding))[:, None]) + self.position
         skips = []

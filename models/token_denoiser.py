@@ -57,7 +57,7 @@ class Conditioned(nn.Module):
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         nn.init.zeros_(self.down.weight)
 
-    def forward(self, x: Float[Tensor, "n m w"], condition: Float[Tensor, "n #m w"]) -> Float[Tensor, "n m w"]:
+    def forward(self, x: Float[Tensor, "n m w"], condition: Float[Tensor, "n #m w"]) -> Float[Tensor, "n m w"]:  # noqa: F821 – an axis that broadcasts
         scale, shift = self.condition(condition).chunk(2, dim=2)
         return x + self.down(silu(self.up(self.norm(x) * (1 + scale) + shift)))
 
@@ -102,7 +102,7 @@ class TokenSetDenoiser(nn.Module):
         nn.init.zeros_(self.skip.bias)
 
     def forward(
-        self, x: Float[Tensor, "n m d"], t: Int[Tensor, "n"], layer: Int[Tensor, "m"], place: Int[Tensor, "m"]
+        self, x: Float[Tensor, "n m d"], t: Int[Tensor, " n"], layer: Int[Tensor, " m"], place: Int[Tensor, " m"]
     ) -> Float[Tensor, "n m d"]:
         time = self.time(time_embedding(t, self.width))[:, None]
         where = (self.layer(layer) + self.place(time_embedding(place, self.width)))[None]

@@ -52,7 +52,7 @@ class UnitDenoiser(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(
-        self, x: Sequence[Float[Tensor, "n _ _"]], t: Int[Tensor, "n"], shown: Sequence[Float[Tensor, "n _ _"]]
+        self, x: Sequence[Float[Tensor, "n _ _"]], t: Int[Tensor, " n"], shown: Sequence[Float[Tensor, "n _ _"]]
     ) -> list[Float[Tensor, "n _ _"]]:
         time = self.time(time_embedding(t, self.width))[:, None]
         units = [layer(each) for layer, each in zip(self.shown, shown, strict=True)]

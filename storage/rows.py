@@ -53,7 +53,7 @@ class Row:
     accuracy: float
     accuracy_reloaded: float
     poisoned: bool = False
-    parameters: Float[np.ndarray, "d"]
+    parameters: Float[np.ndarray, " d"]
 
 
 def shard_schema(size: int) -> pa.Schema:

@@ -20,11 +20,11 @@ PREDICTIONS = ("validation_predictions", "test_predictions")
 class Scores:
     """n models, row by row. Accuracies are fractions in [0, 1], predictions class numbers."""
 
-    generator: Shaped[np.ndarray, "n"]
-    seed: Int64[np.ndarray, "n"]
-    index: Int64[np.ndarray, "n"]
-    validation_accuracy: Float64[np.ndarray, "n"]
-    test_accuracy: Float64[np.ndarray, "n"]
+    generator: Shaped[np.ndarray, " n"]
+    seed: Int64[np.ndarray, " n"]
+    index: Int64[np.ndarray, " n"]
+    validation_accuracy: Float64[np.ndarray, " n"]
+    test_accuracy: Float64[np.ndarray, " n"]
     validation_predictions: UInt8[np.ndarray, "n v"] | UInt16[np.ndarray, "n v"]
     test_predictions: UInt8[np.ndarray, "n t"] | UInt16[np.ndarray, "n t"]
 

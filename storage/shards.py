@@ -87,7 +87,7 @@ def group_sizes(file: pq.ParquetFile) -> list[int]:
 
 
 def read_parameters(
-    file: pq.ParquetFile, group: int, rows: Int[np.ndarray, "n"], out: Float[np.ndarray, "n d"]
+    file: pq.ParquetFile, group: int, rows: Int[np.ndarray, " n"], out: Float[np.ndarray, "n d"]
 ) -> None:
     """Fills `out` with the parameters of the chosen rows, by ascending index, of one row group."""
     count, size = group_sizes(file)[group], out.shape[1]

@@ -88,14 +88,14 @@ def attack_block(
     publish_attack_rows(target, columns(subject, attempt, samples, x, goal, measured, pictures))
 
 
-def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tuple[Tensor, Tensor, Int[Tensor, "n"]]:
+def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tuple[Tensor, Tensor, Int[Tensor, " n"]]:
     """Images in [0, 1], labels, and a seed for each sample that depends on its index alone."""
     index = torch.tensor(samples, device=laboratory.device)
     x = pixels(laboratory.test.images[index])
     return x, laboratory.test.labels[index], index + randomness.derive(run_seed, "attack")
 
 
-def goal_of(attempt: Attempt, labels: Int[Tensor, "n"], classes: int, seeds: Int[Tensor, "n"]) -> Goal:
+def goal_of(attempt: Attempt, labels: Int[Tensor, " n"], classes: int, seeds: Int[Tensor, " n"]) -> Goal:
     if not attempt.targeted:
         return Untargeted(labels)
     # seeds of their own: from the attack's, the first of its draws would be the target's again

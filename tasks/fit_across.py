@@ -67,7 +67,7 @@ def fit_one(
     publish_tensors(target, {"level": level, **state}, {"curve": json.dumps(dataclasses.asdict(curve))})
 
 
-def show(laboratory: Laboratory, held_out: HeldOut, network: Weights, level: Float[Tensor, "D"]) -> Shown:
+def show(laboratory: Laboratory, held_out: HeldOut, network: Weights, level: Float[Tensor, " D"]) -> Shown:
     """What a network shows with `level` in place of its kept layers."""
     images = laboratory.spread(held_out.images)
     return held_out.statistics(

@@ -150,13 +150,13 @@ MAKERS: dict[str, Callable[[Laboratory, Source, Weights, int, OnStep], Made]] = 
 }
 
 
-def level_of(laboratory: Laboratory, source: Source) -> Float[Tensor, "D"]:
+def level_of(laboratory: Laboratory, source: Source) -> Float[Tensor, " D"]:
     """The row that takes the place of a recipient's own."""
     verify_ref(source.fitted)
     return read_tensors(source.fitted.path)[0]["level"].to(laboratory.device)
 
 
-def restored(laboratory: Laboratory, source: Source) -> tuple[UnitSampler, Float[Tensor, "D"]]:
+def restored(laboratory: Laboratory, source: Source) -> tuple[UnitSampler, Float[Tensor, " D"]]:
     """The fitted generator, and the row that takes the place of a recipient's own."""
     verify_ref(source.fitted)
     tensors, _ = read_tensors(source.fitted.path)

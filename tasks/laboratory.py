@@ -148,7 +148,7 @@ class Laboratory:
         parameters = layout.restore(rows.to(self.device))
         return predict_many(network, parameters, images, on_models=on_models, **self._how(layout)).cpu()
 
-    def vote(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Int[Tensor, "m"]:
+    def vote(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Int[Tensor, " m"]:
         """Class of the largest probability on each test image, averaged over the rows' models."""
         return soft_vote(network, layout.restore(rows.to(self.device)), self.test.images, **self._how(layout))
 
@@ -165,7 +165,9 @@ class Laboratory:
         """Whether `network` with each of the rows written into it is right on each validation image."""
         return self.predictions(network, layout, rows, self.validation.images) == self.splits.validation.labels
 
-    def validation_accuracy(self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n"]:
+    def validation_accuracy(
+        self, network: nn.Module, layout: Layout, rows: Float[Tensor, "n D"]
+    ) -> Float[Tensor, " n"]:
         return self.validation_hits(network, layout, rows).double().mean(1)
 
 

@@ -46,13 +46,13 @@ def method_numbers(
     return told
 
 
-def edits(rows: Rows, chosen: Bool[np.ndarray, "k"]) -> dict[str, float]:
+def edits(rows: Rows, chosen: Bool[np.ndarray, " k"]) -> dict[str, float]:
     numbers = {"ssim_edit": mean(rows["ssim_edit"][chosen]), "protected_share": mean(rows["protected"][chosen])}
     return numbers | {"target_mse_ratio": ratio(rows, chosen)}
 
 
 def beside(
-    rows: Rows, own: Bool[np.ndarray, "k"], inpainter: str, trial: Trial, control: str | None, seed: int
+    rows: Rows, own: Bool[np.ndarray, " k"], inpainter: str, trial: Trial, control: str | None, seed: int
 ) -> dict[str, Any] | None:
     if control is None or control == trial.name:
         return None
@@ -71,13 +71,13 @@ def beside(
     }
 
 
-def interval(values: Float[np.ndarray, "n"], seed: int) -> list[float]:
+def interval(values: Float[np.ndarray, " n"], seed: int) -> list[float]:
     """Percentile bootstrap of the mean; squares of one photograph are taken for independent, which they are not."""
     places = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     return [float(end) for end in np.quantile(values[places].mean(1), [0.025, 0.975])]
 
 
-def ratio(rows: Rows, chosen: Bool[np.ndarray, "k"]) -> float:
+def ratio(rows: Rows, chosen: Bool[np.ndarray, " k"]) -> float:
     """Mean distance to φ after protection, over that before."""
     return float(rows["target_mse"][chosen].mean() / rows["target_mse_clean"][chosen].mean())
 

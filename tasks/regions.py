@@ -53,7 +53,7 @@ class Scene:
     images: Images
     masks: Masks
     far: Float[Tensor, "n k h w"]
-    seeds: Int[Tensor, "n"]
+    seeds: Int[Tensor, " n"]
 
 
 def scene(darkroom: Darkroom, regions: Regions, expansion: int, samples: Sequence[int], run_seed: int) -> Scene:

@@ -69,12 +69,12 @@ def _model(table: Table, budgets: Budgets) -> dict[str, Any]:
     }
 
 
-def within(table: Table, norm: str, budget: float) -> Bool[np.ndarray, "rows"]:
+def within(table: Table, norm: str, budget: float) -> Bool[np.ndarray, " rows"]:
     """Rows whose adversarial image is one, and lies within the budget."""
     return table["success"] & (table[norm] <= budget + ROUNDING[norm])
 
 
-def survivors(table: Table, broken: Bool[np.ndarray, "rows"]) -> Bool[np.ndarray, "samples"]:
+def survivors(table: Table, broken: Bool[np.ndarray, " rows"]) -> Bool[np.ndarray, " samples"]:
     """Per member and sample: classified correctly, and broken by no attack (the mean of minima over attacks)."""
     pairs = np.stack([table["member"].astype(np.int64), table["sample"]])
     _, place = np.unique(pairs, axis=1, return_inverse=True)

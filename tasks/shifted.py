@@ -50,6 +50,6 @@ def measure_shift(
 
 
 @torch.no_grad()
-def _error(network: nn.Module, images: UInt8[Tensor, "n c h w"], labels: Int[Tensor, "n"]) -> float:
+def _error(network: nn.Module, images: UInt8[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> float:
     predicted = torch.cat([network(pixels(part)).argmax(1) for part in images.split(BLOCK)])
     return (predicted != labels).double().mean().item()

@@ -39,7 +39,7 @@ class Stitch:
 
     layout: Layout
     head: str
-    order: Int[Tensor, "D"]
+    order: Int[Tensor, " D"]
     features: FeatureMap
 
     def __call__(self, rows: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
@@ -61,8 +61,8 @@ def fit_stitch(
     *,
     donor: nn.Module,
     recipient: nn.Module,
-    mean: Float[Tensor, "D"],
-    order: Int[Tensor, "D"],
+    mean: Float[Tensor, " D"],
+    order: Int[Tensor, " D"],
 ) -> Stitch:
     """One map for all rows of the donor. mean: of these rows. order: of their numbers in the recipient, as `aligned`.
 
@@ -76,7 +76,7 @@ def fit_stitch(
 
 
 def _features(
-    network: nn.Module, layout: Layout, row: Float[Tensor, "D"], head: str, images: Tensor
+    network: nn.Module, layout: Layout, row: Float[Tensor, " D"], head: str, images: Tensor
 ) -> Float[Tensor, "n units"]:
     network.eval()
     device = next(network.parameters()).device

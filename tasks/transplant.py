@@ -179,9 +179,9 @@ def stitch_of(
 
 def measured(
     clean: Int[Tensor, "*models n"],
-    truth: Int[Tensor, "n"],
+    truth: Int[Tensor, " n"],
     attacked: Int[Tensor, "*models m"],
-    attacked_truth: Int[Tensor, "m"],
+    attacked_truth: Int[Tensor, " m"],
     backdoor: BadNets,
 ) -> tuple[Float[Tensor, "*models"], ...]:
     """The first three of `MEASURED`, from predictions for clean and for triggered images."""
@@ -190,7 +190,7 @@ def measured(
     return accuracy, backdoor.success(attacked, attacked_truth), robust
 
 
-def triggered(test: Split, backdoor: BadNets) -> tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]]:
+def triggered(test: Split, backdoor: BadNets) -> tuple[UInt8[Tensor, "m c h w"], Int[Tensor, " m"]]:
     """The images of other classes than the target's, with the trigger in them, and on the CPU their true labels."""
     others = test.labels != backdoor.target
     return backdoor.trigger(test.images[others]), test.labels[others].cpu()
@@ -201,7 +201,7 @@ def own_row(layout: Layout, network: torch.nn.Module) -> Float[Tensor, "1 D"]:
     return layout.flatten(network.state_dict())[None]
 
 
-def read_transplant(ref: Ref) -> dict[str, dict[str, Float[np.ndarray, "n"]]]:
+def read_transplant(ref: Ref) -> dict[str, dict[str, Float[np.ndarray, " n"]]]:
     """Per kind, for each row: `MEASURED`, fractions in [0, 1]; under `ALONE` the recipient's own, but for agreements.
 
     accuracy: on clean test images. asr, robust_accuracy: on triggered ones. agreement_donor: share of the clean images

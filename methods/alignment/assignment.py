@@ -12,7 +12,7 @@ from torch import Tensor
 class Matching:
     """Orders for the hidden units of B in which they resemble those of A, per group."""
 
-    permutations: dict[str, Int[Tensor, "units"]]
+    permutations: dict[str, Int[Tensor, " units"]]
     """The unit of B that stands for each unit of A, for `permute`."""
     before: dict[str, float]
     """How alike A and B are, at most 1: units taken in the order in which they come."""
@@ -25,7 +25,7 @@ class Matching:
         return sum(self.after.values()) / len(self.after)
 
 
-def assign(similarity: Float[Tensor, "units units"]) -> Int[Tensor, "units"]:
+def assign(similarity: Float[Tensor, "units units"]) -> Int[Tensor, " units"]:
     """For each row the column assigned to it, every column once, so that the sum of similarities is largest.
 
     The modified Jonker-Volgenant algorithm of Crouse, "On implementing 2D rectangular assignment algorithms", 2016.

@@ -17,7 +17,7 @@ Group = tuple[int, tuple[Axis, ...], Seen | None]
 """How many units, the axes that hold them, and where they show."""
 Groups = Mapping[str, Group]
 """As an architecture declares them."""
-Permutations = Mapping[str, Int[Tensor, "units"]]
+Permutations = Mapping[str, Int[Tensor, " units"]]
 """Per group, the old place of the unit that comes to each place; a group that is missing keeps its order."""
 
 
@@ -44,7 +44,7 @@ def permute(state: Mapping[str, Tensor], groups: Groups, permutations: Permutati
     return permuted
 
 
-def row_order(layout: Layout, groups: Groups, permutations: Permutations) -> Int[Tensor, "d"]:
+def row_order(layout: Layout, groups: Groups, permutations: Permutations) -> Int[Tensor, " d"]:
     """For rows (n, d) of this layout: `rows[:, row_order(...)]` are the same models, their hidden units permuted.
 
     Nothing is computed with the numbers, so that they stay what they are bit for bit, logarithms of variances too.
@@ -62,7 +62,7 @@ def touched(groups: Groups, names: Collection[str]) -> dict[str, Group]:
     return {name: group for name, group in groups.items() if any(axis[0] in names for axis in group[1])}
 
 
-def inverse(permutations: Permutations) -> dict[str, Int[Tensor, "units"]]:
+def inverse(permutations: Permutations) -> dict[str, Int[Tensor, " units"]]:
     """What takes every unit back to where it came from."""
     return {name: order.argsort() for name, order in permutations.items()}
 
@@ -73,7 +73,7 @@ def by_unit(value: Shaped[Tensor, "..."], axis: Axis) -> Shaped[Tensor, "units n
     return value.unflatten(place, (copies, -1, repeat)).movedim(place + 1, 0).flatten(1)
 
 
-def _reordered(value: Tensor, order: Int[Tensor, "units"], axis: Axis) -> Tensor:
+def _reordered(value: Tensor, order: Int[Tensor, " units"], axis: Axis) -> Tensor:
     tensor, place, repeat, copies = axis
     if value.ndim <= place or value.shape[place] != copies * len(order) * repeat:
         raise BadSetting(

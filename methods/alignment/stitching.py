@@ -17,7 +17,7 @@ class FeatureMap:
     """An affine map: `weight @ recipient_features + bias` approximates the donor's features of the same image."""
 
     weight: Float[Tensor, "donor recipient"]
-    bias: Float[Tensor, "donor"]
+    bias: Float[Tensor, " donor"]
 
     def fold(
         self, weights: Float[Tensor, "models classes donor"], biases: Float[Tensor, "models classes"]

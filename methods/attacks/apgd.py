@@ -44,7 +44,7 @@ class Apgd:
         return f"{self.kind}_{self.loss}_{self.norm}"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         with torch.no_grad():
             logits = model(x)
@@ -61,7 +61,7 @@ class Apgd:
             on_step(self.name, attempt + 1, attempts)
         return pending.found
 
-    def _attempt(self, pending: Pending, attempt: int, source: Int[Tensor, "m"], target: Int[Tensor, "m"]) -> None:
+    def _attempt(self, pending: Pending, attempt: int, source: Int[Tensor, " m"], target: Int[Tensor, " m"]) -> None:
         ball, checkpoints = BALLS[self.norm], checkpoints_of(self.steps)
         z = ball.random(pending.seeds, attempt, pending.x, self.epsilon)
         path = Path.begin(z, 2 * self.epsilon)
@@ -86,7 +86,7 @@ class Apgd:
             pending.settle(pending.goal.reached(pending.model(path.z)), path.z)
 
 
-def dlr(logits: Logits, source: Int[Tensor, "n"], target: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
+def dlr(logits: Logits, source: Int[Tensor, " n"], target: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
     """How far the target is behind the source, in units that neither a shift nor a scale of the logits changes.
 
     The unit is the distance from the largest to the mean of third and fourth; fewer than four classes leave only the

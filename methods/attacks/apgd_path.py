@@ -18,17 +18,17 @@ class Path:
 
     z: Images
     before: Images
-    value: Float[Tensor, "m"]
+    value: Float[Tensor, " m"]
     slope: Images
     best: Images
-    best_value: Float[Tensor, "m"]
+    best_value: Float[Tensor, " m"]
     best_slope: Images
-    size: Float[Tensor, "m"]
-    improved: Float[Tensor, "m"]
+    size: Float[Tensor, " m"]
+    improved: Float[Tensor, " m"]
     """Moves since the last checkpoint that lowered the loss."""
-    halved: Bool[Tensor, "m"]
+    halved: Bool[Tensor, " m"]
     """Whether the last checkpoint halved η, and with what best value it was left."""
-    checked_value: Float[Tensor, "m"]
+    checked_value: Float[Tensor, " m"]
 
     @classmethod
     def begin(cls, z: Images, size: float) -> "Path":
@@ -39,7 +39,7 @@ class Path:
     def part(self, keep: Tensor) -> "Path":
         return Path(*(getattr(self, field.name)[keep] for field in dataclasses.fields(self)))
 
-    def look(self, value: Float[Tensor, "m"], slope: Images) -> None:
+    def look(self, value: Float[Tensor, " m"], slope: Images) -> None:
         """Takes note of the loss and slope at z."""
         self.improved = self.improved + (value < self.value) * self.value.isfinite()
         self.value, self.slope = value, slope

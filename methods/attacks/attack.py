@@ -32,7 +32,7 @@ class Attack(Protocol):
         ...
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         """Images that reach the goal; the clean image, unchanged, of every sample that the attack fails on.
 
@@ -49,8 +49,8 @@ def narrow(model: Classifier, keep: Tensor) -> Classifier:
 
 
 def gradient(
-    model: Classifier, x: Images, objective: Callable[[Logits], Float[Tensor, "n"]]
-) -> tuple[Logits, Float[Tensor, "n"], Images]:
+    model: Classifier, x: Images, objective: Callable[[Logits], Float[Tensor, " n"]]
+) -> tuple[Logits, Float[Tensor, " n"], Images]:
     """Logits, the objective of each sample, and its gradient with respect to that sample's image."""
     x = x.detach().requires_grad_()
     logits = model(x)
@@ -59,6 +59,6 @@ def gradient(
     return logits.detach(), values.detach(), slope
 
 
-def per_sample(values: Shaped[Tensor, "n"]) -> Shaped[Tensor, "n 1 1 1"]:
+def per_sample(values: Shaped[Tensor, " n"]) -> Shaped[Tensor, "n 1 1 1"]:
     """One number per sample, shaped to be multiplied with images."""
     return values[:, None, None, None]

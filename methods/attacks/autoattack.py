@@ -50,7 +50,7 @@ class AutoAttack:
         return white_box if self.norm == "l2" else (*white_box, Square(epsilon=self.epsilon, queries=self.queries))
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         for part in self.parts():

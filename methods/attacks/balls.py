@@ -25,7 +25,7 @@ class Ball(Protocol):
         box where the norm lets others take its place."""
         ...
 
-    def random(self, seeds: Int[Tensor, "n"], stream: int, x: Images, epsilon: float) -> Images:
+    def random(self, seeds: Int[Tensor, " n"], stream: int, x: Images, epsilon: float) -> Images:
         """Uniform in the ball around x, then brought into the box."""
         ...
 
@@ -37,7 +37,7 @@ class Linf:
     def steepest(self, slope: Images, z: Images) -> Images:
         return -slope.sign()
 
-    def random(self, seeds: Int[Tensor, "n"], stream: int, x: Images, epsilon: float) -> Images:
+    def random(self, seeds: Int[Tensor, " n"], stream: int, x: Images, epsilon: float) -> Images:
         within = draws.uniform(seeds, stream, shape=tuple(x.shape[1:]), dtype=x.dtype)
         return self.project(x + epsilon * (2 * within - 1), x, epsilon)
 
@@ -55,7 +55,7 @@ class L2:
         slope = slope / per_sample(slope.flatten(1).abs().amax(1)).clamp_min(torch.finfo(slope.dtype).tiny)
         return -slope / per_sample(slope.flatten(1).norm(dim=1)).clamp_min(TINY)
 
-    def random(self, seeds: Int[Tensor, "n"], stream: int, x: Images, epsilon: float) -> Images:
+    def random(self, seeds: Int[Tensor, " n"], stream: int, x: Images, epsilon: float) -> Images:
         direction = draws.normal(seeds, stream, 0, shape=tuple(x.shape[1:]), dtype=x.dtype)
         radius = draws.uniform(seeds, stream, 1, shape=(), dtype=x.dtype) ** (1 / math.prod(x.shape[1:]))
         delta = -self.steepest(direction, x) * per_sample(epsilon * radius)
@@ -87,7 +87,7 @@ class L1:
         step = torch.zeros_like(flat).scatter_(1, largest.indices, (largest.values > 0).to(flat.dtype))
         return (-flat.sign() * step / step.sum(1, keepdim=True).clamp_min(1)).view_as(slope)
 
-    def random(self, seeds: Int[Tensor, "n"], stream: int, x: Images, epsilon: float) -> Images:
+    def random(self, seeds: Int[Tensor, " n"], stream: int, x: Images, epsilon: float) -> Images:
         shape = (math.prod(x.shape[1:]),)
         sizes = -torch.log1p(-draws.uniform(seeds, stream, 0, shape=shape, dtype=torch.float64))
         signs = 2 * (draws.uniform(seeds, stream, 1, shape=shape) < 0.5) - 1
@@ -96,7 +96,7 @@ class L1:
         return self.project(x + delta.to(x.dtype).view_as(x), x, epsilon)
 
 
-def _threshold(size: Float[Tensor, "n d"], room: Float[Tensor, "n d"], epsilon: float) -> Float[Tensor, "n"]:
+def _threshold(size: Float[Tensor, "n d"], room: Float[Tensor, "n d"], epsilon: float) -> Float[Tensor, " n"]:
     """λ ≥ 0 such that Σ min((size − λ)⁺, room) = ε; 0 where the sum is not above ε to begin with.
 
     The sum is piecewise linear in λ. Going down from the largest λ, entry i begins to grow at size_i and is full at

@@ -51,7 +51,7 @@ class Ddn:
         return f"{self.kind}_l2"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         logits = model(x).detach()
@@ -85,8 +85,8 @@ class Ddn:
         aim: Goal,
         steps: int,
         found: Images,
-        best: Float[Tensor, "n"],
-    ) -> tuple[Images, Float[Tensor, "n"]]:
+        best: Float[Tensor, " n"],
+    ) -> tuple[Images, Float[Tensor, " n"]]:
         """Goes for `aim`, and takes note of what reaches `goal`: the nearest so far and its distance."""
         farthest, epsilon, z = math.sqrt(math.prod(x.shape[1:])), best, x
         for step in range(steps):
@@ -109,12 +109,12 @@ class Ddn:
 
 
 def _nearer(
-    x: Images, z: Images, reached: Tensor, found: Images, best: Float[Tensor, "n"]
-) -> tuple[Images, Float[Tensor, "n"]]:
+    x: Images, z: Images, reached: Tensor, found: Images, best: Float[Tensor, " n"]
+) -> tuple[Images, Float[Tensor, " n"]]:
     distance = _length(z - x)
     better = reached & (distance < best)
     return torch.where(per_sample(better), z, found), torch.where(better, distance, best)
 
 
-def _length(delta: Images) -> Float[Tensor, "n"]:
+def _length(delta: Images) -> Float[Tensor, " n"]:
     return delta.flatten(1).norm(dim=1)

@@ -17,7 +17,7 @@ FLOAT_BITS = {torch.float32: 24, torch.float64: 53}
 
 
 def uniform(
-    seeds: Int[Tensor, "n"], *stream: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
+    seeds: Int[Tensor, " n"], *stream: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "n ..."]:
     """In [0, 1), of the shape (n, *shape)."""
     bits = FLOAT_BITS[dtype]
@@ -26,14 +26,14 @@ def uniform(
 
 
 def normal(
-    seeds: Int[Tensor, "n"], *stream: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
+    seeds: Int[Tensor, " n"], *stream: int, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "n ..."]:
     """Standard normal, by the inverse of its distribution function."""
     inside = uniform(seeds, *stream, shape=shape, dtype=torch.float64) + 2.0**-54
     return torch.special.ndtri(inside).to(dtype)
 
 
-def _integers(seeds: Int[Tensor, "n"], stream: tuple[int, ...], count: int) -> Int[Tensor, "n count"]:
+def _integers(seeds: Int[Tensor, " n"], stream: tuple[int, ...], count: int) -> Int[Tensor, "n count"]:
     key = _mix(seeds.long())
     for number in stream:
         key = _mix(key + GOLDEN * torch.tensor(number + 1, device=seeds.device))

@@ -53,7 +53,7 @@ class ElasticNet:
         return f"{self.kind}_{self.rule}"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         pending.settle(goal.reached(model(x), self.confidence), x)
@@ -73,8 +73,8 @@ class ElasticNet:
         return pending.found
 
     def _descend(
-        self, model: Classifier, x: Images, goal: Goal, c: Float[Tensor, "n"]
-    ) -> tuple[Images, Float[Tensor, "n"]]:
+        self, model: Classifier, x: Images, goal: Goal, c: Float[Tensor, " n"]
+    ) -> tuple[Images, Float[Tensor, " n"]]:
         """The best successful iterate of each sample, and its score: infinite where there is none."""
         found, best = x.clone(), torch.full_like(c, math.inf)
         rows = torch.arange(len(x), device=x.device)
@@ -102,7 +102,7 @@ class ElasticNet:
             y = z + step / (step + 3) * (z - old) if self.momentum else z
         return found, best
 
-    def _lacking(self, goal: Goal, c: Float[Tensor, "n"], logits: Logits) -> Float[Tensor, "n"]:
+    def _lacking(self, goal: Goal, c: Float[Tensor, " n"], logits: Logits) -> Float[Tensor, " n"]:
         return c * (goal.margin(logits) + self.confidence).clamp_min(0)
 
     def _shrink(self, z: Images, x: Images, alpha: float) -> Images:
@@ -110,7 +110,7 @@ class ElasticNet:
         shift = alpha * self.beta
         return torch.where(z > x + shift, z - shift, torch.where(z < x - shift, z + shift, x)).clamp(0, 1)
 
-    def _distance(self, delta: Images, rule: str) -> Float[Tensor, "n"]:
+    def _distance(self, delta: Images, rule: str) -> Float[Tensor, " n"]:
         flat = delta.flatten(1)
         l1 = flat.abs().sum(1)
         return l1 if rule == "l1" else self.beta * l1 + flat.square().sum(1)

@@ -28,7 +28,7 @@ class Fgsm:
         return "fgsm_linf"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         logits, _, slope = gradient(model, x, goal.loss)
         z = torch.where(per_sample(goal.reached(logits)), x, (x - self.epsilon * slope.sign()).clamp(0, 1))

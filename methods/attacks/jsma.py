@@ -41,7 +41,7 @@ class Jsma:
         return f"{self.kind}_{self.output}"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending, z = Pending.all(model, x, goal, seeds), x.clone()
         free = _movable(z, self.theta).flatten(1)
@@ -65,7 +65,7 @@ class Jsma:
             pending.settle(pending.goal.reached(pending.model(z)), z)
         return pending.found
 
-    def _slopes(self, model: Classifier, z: Images, target: Int[Tensor, "n"]) -> tuple[Logits, Slopes, Slopes | None]:
+    def _slopes(self, model: Classifier, z: Images, target: Int[Tensor, " n"]) -> tuple[Logits, Slopes, Slopes | None]:
         """The gradient of what is to rise, and minus that of what is to fall where it is not the same; by θ's sign."""
         z = z.detach().requires_grad_()
         logits = model(z)
@@ -88,7 +88,7 @@ def _movable(values: Float[Tensor, "..."], theta: float) -> Bool[Tensor, "..."]:
     return values < 1 if theta > 0 else values > 0
 
 
-def _best_sum(rise: Slopes, free: Bool[Tensor, "n p"]) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, "n"]]:
+def _best_sum(rise: Slopes, free: Bool[Tensor, "n p"]) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, " n"]]:
     """The free pair with the largest sum, and whether that is positive."""
     largest = rise.masked_fill(~free, float("-inf")).topk(2, dim=1)
     return largest.indices, largest.values.sum(1) > 0
@@ -96,7 +96,7 @@ def _best_sum(rise: Slopes, free: Bool[Tensor, "n p"]) -> tuple[Int[Tensor, "n 2
 
 def _best_product(
     rise: Slopes, fall: Slopes, free: Bool[Tensor, "n p"]
-) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, "n"]]:
+) -> tuple[Int[Tensor, "n 2"], Bool[Tensor, " n"]]:
     """The free pair with the largest product of its two sums, both positive, and whether there is one.
 
     Putting a value that is as large in both in place of one of the pair lowers neither sum. So there is a best pair of

@@ -53,9 +53,9 @@ class Masking:
 def diagnose(
     model: nn.Module,
     x: Images,
-    labels: Int[Tensor, "n"],
+    labels: Int[Tensor, " n"],
     *,
-    seeds: Int[Tensor, "n"],
+    seeds: Int[Tensor, " n"],
     epsilon: float = 0.1,
     steps: int = 40,
     temperature: float = 100.0,

@@ -75,21 +75,21 @@ class Measured:
     """
 
     images: Images
-    clean_prediction: Int[Tensor, "n"]
-    prediction: Int[Tensor, "n"]
-    success: Bool[Tensor, "n"]
-    l0: Int[Tensor, "n"]
-    l1: Float[Tensor, "n"]
-    l2: Float[Tensor, "n"]
-    linf: Float[Tensor, "n"]
-    forwards: Float[Tensor, "n"]
-    backwards: Float[Tensor, "n"]
+    clean_prediction: Int[Tensor, " n"]
+    prediction: Int[Tensor, " n"]
+    success: Bool[Tensor, " n"]
+    l0: Int[Tensor, " n"]
+    l1: Float[Tensor, " n"]
+    l2: Float[Tensor, " n"]
+    linf: Float[Tensor, " n"]
+    forwards: Float[Tensor, " n"]
+    backwards: Float[Tensor, " n"]
     seconds: float
     """Of the whole batch."""
 
 
 def measure(
-    attack: Attack, model: nn.Module, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+    attack: Attack, model: nn.Module, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
 ) -> Measured:
     """Runs `attack` and re-measures everything on the images that it returns.
 

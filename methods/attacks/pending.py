@@ -20,18 +20,18 @@ class Pending:
     model: Classifier
     x: Images
     goal: Goal
-    seeds: Int[Tensor, "m"]
-    rows: Int[Tensor, "m"]
+    seeds: Int[Tensor, " m"]
+    rows: Int[Tensor, " m"]
     found: Images
 
     @classmethod
-    def all(cls, model: Classifier, x: Images, goal: Goal, seeds: Int[Tensor, "n"]) -> "Pending":
+    def all(cls, model: Classifier, x: Images, goal: Goal, seeds: Int[Tensor, " n"]) -> "Pending":
         return cls(model, x, goal, seeds, torch.arange(len(x), device=x.device), x.clone())
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def settle(self, broken: Bool[Tensor, "m"], images: Images) -> Int[Tensor, "k"] | None:
+    def settle(self, broken: Bool[Tensor, " m"], images: Images) -> Int[Tensor, " k"] | None:
         """Files the images of the broken samples and goes on without them.
 
         Returns the positions that stay, by which the attack must index whatever it keeps per sample; None if all do.

@@ -42,7 +42,7 @@ class Pgd:
         return f"{self.kind}_{self.norm}{hot}"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         ball, pending = BALLS[self.norm], Pending.all(model, x, goal, seeds)
         for restart in range(self.restarts):

@@ -24,10 +24,10 @@ class Moment:
 
     step: int
     images: Images
-    loss: Float[Tensor, "n"]
-    true_probability: Float[Tensor, "n"]
-    prediction: Int[Tensor, "n"]
-    probability: Float[Tensor, "n"]
+    loss: Float[Tensor, " n"]
+    true_probability: Float[Tensor, " n"]
+    prediction: Int[Tensor, " n"]
+    probability: Float[Tensor, " n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class PlainGradient:
         return self.kind
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending, z = Pending.all(model, x, goal, seeds), x
         _, steps = self._schedule(goal)
@@ -99,7 +99,7 @@ class PlainGradient:
         return BALLS["linf"].project(z - self._schedule(goal)[0] * slope, x, self.epsilon)
 
 
-def _loss(goal: Goal, logits: Logits) -> Float[Tensor, "n"]:
+def _loss(goal: Goal, logits: Logits) -> Float[Tensor, " n"]:
     if isinstance(goal, Targeted):
         return goal.loss(logits) + Untargeted(goal.labels).loss(logits)
     return goal.loss(logits)

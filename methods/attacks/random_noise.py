@@ -37,7 +37,7 @@ class RandomNoise:
 
     @torch.no_grad()
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         pending.settle(goal.reached(model(x)), x)

@@ -10,7 +10,7 @@ from methods.attacks.goals import Goal
 
 @torch.no_grad()
 def shorten(
-    model: Classifier, x: Images, found: Images, goal: Goal, hit: Bool[Tensor, "n"], *, confidence: float, rounds: int
+    model: Classifier, x: Images, found: Images, goal: Goal, hit: Bool[Tensor, " n"], *, confidence: float, rounds: int
 ) -> Images:
     """Of every sample hit, the nearest image to x on the straight line to `found` that is seen to reach the goal.
 

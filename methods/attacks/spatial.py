@@ -44,7 +44,7 @@ class Spatial:
 
     @torch.no_grad()
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending, grid = Pending.all(model, x, goal, seeds), self.grid()
         for number, (turn, down, right) in enumerate(grid):

@@ -42,7 +42,7 @@ class Square:
 
     @torch.no_grad()
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         ball, pending = Linf(), Pending.all(model, x, goal, seeds)
         pending.settle(goal.reached(model(x)), x)
@@ -81,7 +81,7 @@ def _signs(drawn: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     return 1 - 2 * (drawn < 0.5).to(drawn.dtype)
 
 
-def _window(drawn: Float[Tensor, "n"], side: int, length: int) -> Bool[Tensor, "n length"]:
+def _window(drawn: Float[Tensor, " n"], side: int, length: int) -> Bool[Tensor, "n length"]:
     """`side` neighbours out of `length`, each of the places equally likely."""
     first = (drawn * (length - side + 1)).long()[:, None]
     places = torch.arange(length, device=drawn.device)

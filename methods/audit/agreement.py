@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-def errors(predicted: Int[Tensor, "n i"], labels: Int[Tensor, "i"]) -> Bool[Tensor, "n i"]:
+def errors(predicted: Int[Tensor, "n i"], labels: Int[Tensor, " i"]) -> Bool[Tensor, "n i"]:
     return predicted != labels
 
 
@@ -23,6 +23,6 @@ def mean_of_pairs(values: Float[Tensor, "n n"]) -> float | None:
     return ((values.sum() - values.trace()) / (n * (n - 1))).item() if n > 1 else None
 
 
-def similarity(generated: Bool[Tensor, "n i"], originals: Bool[Tensor, "k i"]) -> Float[Tensor, "n"]:
+def similarity(generated: Bool[Tensor, "n i"], originals: Bool[Tensor, "k i"]) -> Float[Tensor, " n"]:
     """Each generated model's largest IoU with any original; 1 minus it is the model's novelty."""
     return iou(generated, originals).amax(1)

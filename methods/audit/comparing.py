@@ -30,12 +30,12 @@ def weighted_accuracy(shares: Sequence[Share], *, seed: int) -> dict[str, Any]:
     return {"difference": mean, "ci95": [float(low), float(high)]}
 
 
-def _resampled(values: Float[np.ndarray, "n"], rng: np.random.Generator) -> Float[np.ndarray, "resamples"]:
+def _resampled(values: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " resamples"]:
     counts = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES)
     return counts @ values / len(values)
 
 
-def mcnemar(left: Bool[Tensor, "i"], right: Bool[Tensor, "i"]) -> dict[str, Any]:
+def mcnemar(left: Bool[Tensor, " i"], right: Bool[Tensor, " i"]) -> dict[str, Any]:
     """Two models on the same images: how many only the one and only the other gets right, and the exact p-value.
 
     McNemar, Psychometrika 12 (1947), in its exact binomial form; p = 1 where they never differ.
@@ -48,7 +48,7 @@ def mcnemar(left: Bool[Tensor, "i"], right: Bool[Tensor, "i"]) -> dict[str, Any]
     return {"only_first": only_left, "only_second": only_right, "p": p}
 
 
-def best_of(accuracies: Sequence[float] | Float[np.ndarray, "n"], count: int) -> float:
+def best_of(accuracies: Sequence[float] | Float[np.ndarray, " n"], count: int) -> float:
     """Expected best of `count` ≤ n models drawn without replacement: what "best of n" means at equal n."""
     ordered = np.sort(np.asarray(accuracies, dtype=np.float64))
     # P(the largest of the draw is the i-th smallest) = C(i−1, count−1)/C(n, count), from one i to the one below it

@@ -17,19 +17,19 @@ NEAR = 0.5
 the held-out rows alone would also hold for averages."""
 
 
-def z_u(generated: Float[Tensor, "n"], held_out: Float[Tensor, "m"]) -> float:
+def z_u(generated: Float[Tensor, " n"], held_out: Float[Tensor, " m"]) -> float:
     """Z_U = (U − mn/2)/√(mn(m+n+1)/12), U = Σ 1[d(g) > d(h)] + ½·1[=]. Negative: the generated are nearer."""
     n, m = len(generated), len(held_out)
     u = (generated[:, None] > held_out).sum().item() + 0.5 * (generated[:, None] == held_out).sum().item()
     return (u - m * n / 2) / math.sqrt(m * n * (m + n + 1) / 12)
 
 
-def distances(p: Products) -> tuple[Float[Tensor, "n"], Float[Tensor, "m"]]:
+def distances(p: Products) -> tuple[Float[Tensor, " n"], Float[Tensor, " m"]]:
     """d(g) and d(h): how far each generated and each held-out row is from its nearest train row."""
     return nearest(norms(p.gg), p.gt, norms(p.tt)), nearest(norms(p.hh), p.ht, norms(p.tt))
 
 
-def rescaled_distances(p: Products) -> Float[Tensor, "n"] | None:
+def rescaled_distances(p: Products) -> Float[Tensor, " n"] | None:
     """d(g) after stretching the generated rows about their mean to ρ = 1: a narrow sampler is no copier.
 
     None where they have no spread to stretch.

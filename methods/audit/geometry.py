@@ -38,12 +38,12 @@ def products(train: Float[Tensor, "k D"], held_out: Float[Tensor, "m D"], genera
     return Products(total[t, t], total[h, h], total[g, g], total[h, t], total[g, t])
 
 
-def nearest(own: Float[Tensor, "n"], cross: Float[Tensor, "n k"], train: Float[Tensor, "k"]) -> Float[Tensor, "n"]:
+def nearest(own: Float[Tensor, " n"], cross: Float[Tensor, "n k"], train: Float[Tensor, " k"]) -> Float[Tensor, " n"]:
     """Distance of each row to its nearest train row, from squared norms and inner products."""
     return (own[:, None] + train - 2 * cross).amin(1).clamp(min=0).sqrt()
 
 
-def norms(gram: Float[Tensor, "n n"]) -> Float[Tensor, "n"]:
+def norms(gram: Float[Tensor, "n n"]) -> Float[Tensor, " n"]:
     """Squared distances from the train rows' mean."""
     return gram.diagonal()
 

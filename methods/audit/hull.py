@@ -8,8 +8,8 @@ STEPS, CHECK_EVERY, TOLERANCE = 4000, 25, 0.01
 
 
 def hull_residual(
-    gram: Float[Tensor, "k k"], cross: Float[Tensor, "n k"], own: Float[Tensor, "n"]
-) -> Float[Tensor, "n"]:
+    gram: Float[Tensor, "k k"], cross: Float[Tensor, "n k"], own: Float[Tensor, " n"]
+) -> Float[Tensor, " n"]:
     """min_{a ≥ 0, Σa = 1} ‖g − Σ a_t t‖ / ‖g − nearest t‖, in [0, 1]; 0: pure interpolation, and copies.
 
     gram: inner products of the train rows. cross: of generated with train rows. own: squared norms of the generated.
@@ -42,8 +42,8 @@ def hull_residual(
 
 
 def _objective(
-    a: Float[Tensor, "n k"], gram: Float[Tensor, "k k"], cross: Float[Tensor, "n k"], own: Float[Tensor, "n"]
-) -> Float[Tensor, "n"]:
+    a: Float[Tensor, "n k"], gram: Float[Tensor, "k k"], cross: Float[Tensor, "n k"], own: Float[Tensor, " n"]
+) -> Float[Tensor, " n"]:
     """‖g − Σ a_t t‖²."""
     return (own + ((a @ gram) * a).sum(1) - 2 * (a * cross).sum(1)).clamp(min=0)
 

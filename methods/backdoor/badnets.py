@@ -18,8 +18,8 @@ class Poisoned:
     """A training set of the same size and order as the clean one."""
 
     images: Images
-    labels: Int[Tensor, "n"]
-    rows: Int[Tensor, "k"]
+    labels: Int[Tensor, " n"]
+    rows: Int[Tensor, " k"]
     """Which images were poisoned, in rising order."""
 
 
@@ -39,7 +39,7 @@ class BadNets:
     target: Annotated[int, Ge(0)] = 0
     fraction: Annotated[float, Interval(ge=0, le=1)] = 0.1
 
-    def poison(self, images: Images, labels: Int[Tensor, "n"], *, seed: int) -> Poisoned:
+    def poison(self, images: Images, labels: Int[Tensor, " n"], *, seed: int) -> Poisoned:
         """round(fraction·n) images, drawn without replacement as the seed decides, on any device the same ones."""
         draw = randomness.generator(seed, "badnets")
         count = round(self.fraction * len(images))
@@ -49,7 +49,7 @@ class BadNets:
         labels[rows] = self.target
         return Poisoned(images=images, labels=labels, rows=rows)
 
-    def success(self, predicted: Int[Tensor, "*models n"], labels: Int[Tensor, "n"]) -> Float[Tensor, "*models"]:
+    def success(self, predicted: Int[Tensor, "*models n"], labels: Int[Tensor, " n"]) -> Float[Tensor, "*models"]:
         """Attack success rate (ASR): share of triggered images taken for the target, where their true label is another.
 
         predicted: by each model for `trigger(images)`. labels: the true ones. Raises `BadData` where all images are of
@@ -58,13 +58,13 @@ class BadNets:
         return (_of_others(predicted, labels, self.target) == self.target).double().mean(-1)
 
     def robust_accuracy(
-        self, predicted: Int[Tensor, "*models n"], labels: Int[Tensor, "n"]
+        self, predicted: Int[Tensor, "*models n"], labels: Int[Tensor, " n"]
     ) -> Float[Tensor, "*models"]:
         """Share of the same triggered images that are taken for what they are."""
         return (_of_others(predicted, labels, self.target) == labels[labels != self.target]).double().mean(-1)
 
 
-def _of_others(predicted: Int[Tensor, "*models n"], labels: Int[Tensor, "n"], target: int) -> Int[Tensor, "*models m"]:
+def _of_others(predicted: Int[Tensor, "*models n"], labels: Int[Tensor, " n"], target: int) -> Int[Tensor, "*models m"]:
     others = labels != target
     if not others.any():
         raise BadData(

@@ -20,7 +20,7 @@ from methods.progress import OnStep, silent
 from methods.training.curve import Curve, LossRecorder
 
 Images = UInt8[Tensor, "n c h w"]
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -33,7 +33,7 @@ class Snapshot:
     step: int
     learning_rate: float
     accuracy: float
-    row: Float[Tensor, "D"]
+    row: Float[Tensor, " D"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -54,7 +54,7 @@ def run_phase(
     *,
     images: Images,
     labels: Labels,
-    validation: tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]],
+    validation: tuple[UInt8[Tensor, "m c h w"], Int[Tensor, " m"]],
     augment: Augment,
     seed: int,
     cache_bytes: int,

@@ -58,7 +58,7 @@ class PrefixCache:
             self.kept.append(self.prefix.cache(self.augment(self.images, draw), batch=BATCH))
             on_step("prefix", view + 1, self.views)
 
-    def boundary(self, epoch: int, batch: Int[Tensor, "b"], draw: torch.Generator | None) -> tuple[Tensor, ...]:
+    def boundary(self, epoch: int, batch: Int[Tensor, " b"], draw: torch.Generator | None) -> tuple[Tensor, ...]:
         """The inputs of the tail for some images, in the view whose turn it is."""
         if self.kept:
             return tuple(part[batch] for part in self.kept[epoch % self.views])

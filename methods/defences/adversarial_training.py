@@ -39,7 +39,7 @@ class AdversarialTraining:
         self,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,
@@ -49,7 +49,7 @@ class AdversarialTraining:
         network = build(seed)
 
         def worst(
-            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, "n"], draw: torch.Generator
+            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"], draw: torch.Generator
         ) -> Float[Tensor, ""]:
             network.eval()  # the images are to be worst for the classifier as it will be used
             z = self.worst(network, x, y, _seeds(x, draw))
@@ -57,7 +57,7 @@ class AdversarialTraining:
             return cross_entropy(network(z), y)
 
         def robust_error(
-            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, "n"], draw: torch.Generator
+            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"], draw: torch.Generator
         ) -> Float[Tensor, ""]:
             with torch.enable_grad():
                 z = self.worst(network, x, y, _seeds(x, draw))
@@ -78,7 +78,7 @@ class AdversarialTraining:
         )
         return Trained(network=network.eval(), curves=curves)
 
-    def worst(self, model: Classifier, x: Images, labels: Int[Tensor, "n"], seeds: Int[Tensor, "n"]) -> Images:
+    def worst(self, model: Classifier, x: Images, labels: Int[Tensor, " n"], seeds: Int[Tensor, " n"]) -> Images:
         """Where PGD ends after all its steps. The attack `Pgd` stops at the first success, which is not the worst."""
         ball = BALLS[self.norm]
         z = ball.random(seeds, 0, x, self.epsilon)
@@ -88,5 +88,5 @@ class AdversarialTraining:
         return z
 
 
-def _seeds(x: Images, draw: torch.Generator) -> Int[Tensor, "n"]:
+def _seeds(x: Images, draw: torch.Generator) -> Int[Tensor, " n"]:
     return torch.randint(2**62, (len(x),), generator=draw, device=x.device)

@@ -37,7 +37,7 @@ class Distillation:
         self,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,
@@ -55,7 +55,7 @@ class Distillation:
         teacher: nn.Module,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,
@@ -66,7 +66,7 @@ class Distillation:
         network = build(randomness.derive(seed, "student"))
 
         def soft(
-            network: nn.Module, x: Float[Tensor, "n c h w"], _: Int[Tensor, "n"], __: torch.Generator
+            network: nn.Module, x: Float[Tensor, "n c h w"], _: Int[Tensor, " n"], __: torch.Generator
         ) -> Float[Tensor, ""]:
             with torch.no_grad():
                 said = (teacher(x) / self.temperature).softmax(1)
@@ -90,7 +90,7 @@ class Distillation:
         self,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,
@@ -101,7 +101,7 @@ class Distillation:
         network = build(seed)
 
         def hard(
-            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, "n"], _: torch.Generator
+            network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"], _: torch.Generator
         ) -> Float[Tensor, ""]:
             return cross_entropy(network(x) / self.temperature, y)
 

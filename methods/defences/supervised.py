@@ -21,11 +21,11 @@ from methods.training.plateau import PlateauAnnealing
 Build = Callable[[int], nn.Module]
 """A freshly initialised classifier, of the same architecture whatever the seed, on the device of the images."""
 Augment = Callable[[UInt8[Tensor, "n c h w"], torch.Generator], UInt8[Tensor, "n c h w"]]
-BatchLoss = Callable[[nn.Module, Float[Tensor, "n c h w"], Int[Tensor, "n"], torch.Generator], Float[Tensor, ""]]
+BatchLoss = Callable[[nn.Module, Float[Tensor, "n c h w"], Int[Tensor, " n"], torch.Generator], Float[Tensor, ""]]
 """Of the network being trained, on images in [0, 1] and their labels; draws from the generator alone."""
 
 
-Validation = tuple[UInt8[Tensor, "m c h w"], Int[Tensor, "m"]]
+Validation = tuple[UInt8[Tensor, "m c h w"], Int[Tensor, " m"]]
 """Images that train nothing, and their labels."""
 LOOKED_AT = 512
 """Validation images whose loss is computed together."""
@@ -76,7 +76,7 @@ class Defence(Protocol):
         self,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,
@@ -90,7 +90,7 @@ class Defence(Protocol):
 def train(
     network: nn.Module,
     images: UInt8[Tensor, "n c h w"],
-    labels: Int[Tensor, "n"],
+    labels: Int[Tensor, " n"],
     loss: BatchLoss,
     schedule: FixedSchedule,
     augment: Augment,
@@ -169,7 +169,7 @@ def _validation_error(network: nn.Module, validation: Validation, error: BatchLo
     return total / len(labels)
 
 
-def _batches(n: int, size: int, draw: torch.Generator) -> Iterator[Int[Tensor, "batch"]]:
+def _batches(n: int, size: int, draw: torch.Generator) -> Iterator[Int[Tensor, " batch"]]:
     """Whole batches of one epoch after the other, without end; all images at once where they are fewer than a batch."""
     size = min(size, n)
     while True:

@@ -28,7 +28,7 @@ class Undefended:
         self,
         build: Build,
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         *,
         augment: Augment,
         seed: int,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from methods.progress import OnStep, silent
 
-Epsilon = Callable[[Float[Tensor, "n d"], Int[Tensor, "n"]], Float[Tensor, "n d"]]
+Epsilon = Callable[[Float[Tensor, "n d"], Int[Tensor, " n"]], Float[Tensor, "n d"]]
 """ε_θ(x_t, t), the noise that a denoiser believes to see; `t` has one entry per sample."""
 
 
@@ -27,13 +27,13 @@ class Schedule:
     first: float = 1e-4
     last: float = 2e-2
 
-    def alpha_bar(self, device: torch.device | str = "cpu") -> Float[Tensor, "T1"]:
+    def alpha_bar(self, device: torch.device | str = "cpu") -> Float[Tensor, " T1"]:
         """ᾱ_t for t = 0..T, in float64: at T = 1000 a float32 product loses three digits. Do not change it."""
         return _alpha_bar(self, torch.device(device))
 
 
 @functools.lru_cache(maxsize=16)
-def _alpha_bar(schedule: Schedule, device: torch.device) -> Float[Tensor, "T1"]:
+def _alpha_bar(schedule: Schedule, device: torch.device) -> Float[Tensor, " T1"]:
     """Kept, since every training step asks for it."""
     beta = torch.linspace(schedule.first, schedule.last, schedule.steps, dtype=torch.float64, device=device)
     return torch.cat([torch.ones(1, dtype=torch.float64, device=device), (1 - beta).cumprod(0)])
@@ -50,14 +50,14 @@ def loss(
     return (epsilon(x_t, t) - noise).square().mean()
 
 
-def bounded(epsilon: Epsilon, low: Float[Tensor, "d"], high: Float[Tensor, "d"], schedule: Schedule) -> Epsilon:
+def bounded(epsilon: Epsilon, low: Float[Tensor, " d"], high: Float[Tensor, " d"], schedule: Schedule) -> Epsilon:
     """The noise for which the predicted x_0 lies within `low` and `high`, coordinate by coordinate.
 
     An exact denoiser's prediction, the mean of x_0 given x_t, lies within the range of the data. That of a network can
     leave it where it has seen few data, and the samplers then carry it on: single samples end far outside.
     """
 
-    def within(x: Float[Tensor, "n d"], t: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
+    def within(x: Float[Tensor, "n d"], t: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         alpha_bar = schedule.alpha_bar(x.device)[t, None].to(x.dtype)
         signal, noise = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         x_0 = ((x - noise * epsilon(x, t)) / signal).clamp(low, high)

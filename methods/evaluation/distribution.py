@@ -16,7 +16,7 @@ RESAMPLES = 2_000
 LEVEL = 0.95
 
 
-def distribution(accuracies: Sequence[float] | Float[np.ndarray, "n"], *, seed: int = 0) -> dict[str, Any]:
+def distribution(accuracies: Sequence[float] | Float[np.ndarray, " n"], *, seed: int = 0) -> dict[str, Any]:
     """`{n, mean, median, best, worst, std, ci95, accuracies}` of n ≥ 1 fractions in [0, 1], ready for JSON.
 
     `std` is the sample's (n − 1 in the denominator; 0 for a single model, whose `ci95` is its own value twice).
@@ -36,8 +36,8 @@ def distribution(accuracies: Sequence[float] | Float[np.ndarray, "n"], *, seed: 
 
 
 def difference(
-    accuracies: Sequence[float] | Float[np.ndarray, "n"],
-    reference: Sequence[float] | Float[np.ndarray, "m"],
+    accuracies: Sequence[float] | Float[np.ndarray, " n"],
+    reference: Sequence[float] | Float[np.ndarray, " m"],
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def difference(
     }
 
 
-def _checked(accuracies: Sequence[float] | np.ndarray) -> Float[np.ndarray, "n"]:
+def _checked(accuracies: Sequence[float] | np.ndarray) -> Float[np.ndarray, " n"]:
     values = np.asarray(accuracies, dtype=np.float64).reshape(-1)
     if len(values) == 0:
         raise BadData(
@@ -69,9 +69,9 @@ def _checked(accuracies: Sequence[float] | np.ndarray) -> Float[np.ndarray, "n"]
     return values
 
 
-def _means(values: Float[np.ndarray, "n"], rng: np.random.Generator) -> Float[np.ndarray, "resamples"]:
+def _means(values: Float[np.ndarray, " n"], rng: np.random.Generator) -> Float[np.ndarray, " resamples"]:
     return values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
 
 
-def _interval(estimates: Float[np.ndarray, "resamples"]) -> list[float]:
+def _interval(estimates: Float[np.ndarray, " resamples"]) -> list[float]:
     return [float(q) for q in np.quantile(estimates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]

@@ -59,7 +59,7 @@ def soft_vote(
     calibration: UInt8[Tensor, "m c h w"] | None = None,
     batch: int = 64,
     rows: int = 256,
-) -> Int[Tensor, "n"]:
+) -> Int[Tensor, " n"]:
     """Class of the largest probability averaged over all models; arguments and errors as in `predict_many`."""
     votes: Tensor | None = None
     for _, where, logits in _logits(network, parameters, images, calibration, batch, rows, lambda done, models: None):
@@ -96,7 +96,7 @@ def _logits(
                 on_models(finished // len(images), models)
 
 
-def accuracies(predicted: Int[Tensor, "models n"], labels: Int[Tensor, "n"]) -> Float[Tensor, "models"]:
+def accuracies(predicted: Int[Tensor, "models n"], labels: Int[Tensor, " n"]) -> Float[Tensor, " models"]:
     """Share of images, in [0, 1], that each model gets right."""
     return (predicted == labels).double().mean(-1)
 

@@ -33,22 +33,22 @@ def ssim_map(x: Images, y: Images) -> Float[Tensor, "n c i j"]:
     return (2 * mu * nu + C1) * (2 * both + C2) / ((mu * mu + nu * nu + C1) * (of_x + of_y + C2))
 
 
-def ssim(x: Images, y: Images) -> Float[Tensor, "n"]:
+def ssim(x: Images, y: Images) -> Float[Tensor, " n"]:
     """Mean over windows and channels, of each pair of images in [0, 1]."""
     return ssim_map(x, y).mean((1, 2, 3))
 
 
-def psnr(x: Images, y: Images) -> Float[Tensor, "n"]:
+def psnr(x: Images, y: Images) -> Float[Tensor, " n"]:
     """Peak signal-to-noise ratio in decibels, −10·log₁₀ of the mean square, of images in [0, 1]; ∞ of equal ones."""
     return -10 * ((x - y) ** 2).mean((1, 2, 3)).log10()
 
 
-def l2(x: Images, y: Images) -> Float[Tensor, "n"]:
+def l2(x: Images, y: Images) -> Float[Tensor, " n"]:
     """Euclidean distance of each pair, in units of the full range of one pixel."""
     return torch.linalg.vector_norm((x - y).flatten(1), dim=1)
 
 
-def masked_ssim(x: Images, y: Images, masks: Masks) -> Float[Tensor, "n"]:
+def masked_ssim(x: Images, y: Images, masks: Masks) -> Float[Tensor, " n"]:
     """Mean of the SSIM map over the windows whose centre lies in the mask; at the edges images are mirrored.
 
     Where x and y differ outside of the mask, windows near its border see that too.
@@ -59,10 +59,10 @@ def masked_ssim(x: Images, y: Images, masks: Masks) -> Float[Tensor, "n"]:
     return _masked_mean(ssim_map(*around), masks)
 
 
-def masked_l1(x: Images, y: Images, masks: Masks) -> Float[Tensor, "n"]:
+def masked_l1(x: Images, y: Images, masks: Masks) -> Float[Tensor, " n"]:
     """Mean absolute difference over the channels of the masked pixels, for values in [0, 1]."""
     return _masked_mean((x - y).abs(), masks)
 
 
-def _masked_mean(values: Images, masks: Masks) -> Float[Tensor, "n"]:
+def _masked_mean(values: Images, masks: Masks) -> Float[Tensor, " n"]:
     return (values.mean(1, keepdim=True) * masks).sum((1, 2, 3)) / masks.sum((1, 2, 3))

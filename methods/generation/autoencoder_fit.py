@@ -27,7 +27,7 @@ class AutoencoderFit:
     `held_back` rows chose the number of `steps`, of `budget`; with 0 of them, what is lost is that of the train rows.
     """
 
-    unexplained: Float[Tensor, "D"]
+    unexplained: Float[Tensor, " D"]
     curves: Mapping[str, Curve]
     steps: int
     budget: int
@@ -37,7 +37,7 @@ class AutoencoderFit:
 def fit_autoencoder(
     autoencoder: Autoencoder,
     rows: Float[Tensor, "k D"],
-    runs: Int[Tensor, "k"] | None,
+    runs: Int[Tensor, " k"] | None,
     training: AutoencoderTraining,
     *,
     seed: int,
@@ -78,7 +78,7 @@ def fit_autoencoder(
     return AutoencoderFit(lost * shape, curves, stopping.best_step, budget, len(unseen))
 
 
-def held_back(rows: Float[Tensor, "k D"], runs: Int[Tensor, "k"] | None) -> HoldOut | None:
+def held_back(rows: Float[Tensor, "k D"], runs: Int[Tensor, " k"] | None) -> HoldOut | None:
     """Blocks of train rows for early stopping, apart from those held out; None where a run has too few rows."""
     labels = [0] * len(rows) if runs is None else runs.tolist()
     if min(labels.count(each) for each in set(labels)) < FEWEST_ROWS:
@@ -98,5 +98,5 @@ def residual(autoencoder: Autoencoder, rows: Float[Tensor, "n D"]) -> Float[Tens
     return rows - autoencoder.decode(autoencoder.encode(rows))
 
 
-def per_coordinate(residuals: Float[Tensor, "n D"]) -> Float[Tensor, "D"]:
+def per_coordinate(residuals: Float[Tensor, "n D"]) -> Float[Tensor, " D"]:
     return residuals.square().mean(0).sqrt()

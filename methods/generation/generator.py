@@ -14,7 +14,7 @@ from torch import Tensor
 from methods.progress import OnStep, silent
 from methods.training.curve import Curve
 
-Accuracy = Callable[[Float[Tensor, "n D"]], Shaped[Tensor, "n *m"]]
+Accuracy = Callable[[Float[Tensor, "n D"]], Shaped[Tensor, "n *m"]]  # noqa: F821 – a variadic axis
 """Whether the network with each row written into it is right on each validation image, as a number in [0, 1].
 
 The mean over images is a row's accuracy. A single number per row is the accuracy on one image: its sampling error over
@@ -33,9 +33,9 @@ class Rows:
     held_out: Float[Tensor, "h D"]
     sizes: tuple[int, ...]
     """Lengths of the tensors that make up a row; they add up to D."""
-    validation_accuracy: Float[Tensor, "k"]
+    validation_accuracy: Float[Tensor, " k"]
     """Of the rows in `train`, in [0, 1]."""
-    runs: Int[Tensor, "k"] | None = None
+    runs: Int[Tensor, " k"] | None = None
     """Which run, by number, each row in `train` comes from, where there are several."""
 
 

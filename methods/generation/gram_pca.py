@@ -63,7 +63,7 @@ class GramPca:
         return GramPcaSampler(axes, std, train, denoiser, self)
 
 
-def components(rows: Float[Tensor, "k D"], device: torch.device) -> tuple[Float[Tensor, "k r"], Float[Tensor, "r"]]:
+def components(rows: Float[Tensor, "k D"], device: torch.device) -> tuple[Float[Tensor, "k r"], Float[Tensor, " r"]]:
     """Unit eigenvectors U of the centred Gram matrix, r ≤ k − 1, and each component's std, largest first; float64.
 
     U·diag(std)·√(k−1) are the coordinates of the rows along their principal axes: distances between them equal

@@ -27,8 +27,8 @@ FEWEST_ROWS = 10
 class HoldOut:
     """Indices of rows; those in a gap are in neither. `gap_limited`: it is shorter than the autocorrelation time."""
 
-    train: Int[np.ndarray, "k"]
-    held_out: Int[np.ndarray, "h"]
+    train: Int[np.ndarray, " k"]
+    held_out: Int[np.ndarray, " h"]
     gap: int
     autocorrelation_time: float
     gap_limited: bool

@@ -22,8 +22,8 @@ class Normal:
     """Independent normal coordinates of spread `std` around `mean`, or around random train rows where it is None."""
 
     rows: Rows
-    std: Float[Tensor, "D"]
-    mean: Float[Tensor, "D"] | None
+    std: Float[Tensor, " D"]
+    mean: Float[Tensor, " D"] | None
     stored: State
     single: ClassVar[bool] = False
 

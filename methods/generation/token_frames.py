@@ -32,7 +32,7 @@ class Block:
 
     tokens: slice
     columns: slice
-    mean: Float[Tensor, "c"]
+    mean: Float[Tensor, " c"]
     rows: Float[Tensor, "n c"]
     """About the mean train row, as are `train`."""
     train: Float[Tensor, "k c"]
@@ -49,7 +49,7 @@ class TokenFrames:
     train: Float[Tensor, "k D"]
     tokens: Tokens
     axes: Float[Tensor, "k r"]
-    std: Float[Tensor, "r"]
+    std: Float[Tensor, " r"]
 
     @property
     def _own_codes(self) -> Float[Tensor, "k r"]:

@@ -26,7 +26,7 @@ class OnSequence(nn.Module):
         self.register_buffer("layer", torch.cat([own, tokens.layer + 1]), persistent=False)
         self.register_buffer("place", torch.cat([own, tokens.place]), persistent=False)
 
-    def forward(self, x: Float[Tensor, "n c"], t: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
+    def forward(self, x: Float[Tensor, "n c"], t: Int[Tensor, " n"]) -> Float[Tensor, "n c"]:
         return self.denoiser(x.unflatten(1, (-1, self.latent)), t, self.layer, self.place).flatten(1)
 
 

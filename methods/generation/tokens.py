@@ -21,7 +21,7 @@ class Tokens:
     width: int
 
     @cached_property
-    def per_tensor(self) -> Int[Tensor, "tensors"]:
+    def per_tensor(self) -> Int[Tensor, " tensors"]:
         return (torch.tensor(self.sizes) + self.width - 1) // self.width
 
     @property
@@ -29,18 +29,18 @@ class Tokens:
         return int(self.per_tensor.sum())
 
     @cached_property
-    def layer(self) -> Int[Tensor, "tokens"]:
+    def layer(self) -> Int[Tensor, " tokens"]:
         """Index of the tensor that each token belongs to."""
         return torch.arange(len(self.sizes)).repeat_interleave(self.per_tensor)
 
     @cached_property
-    def place(self) -> Int[Tensor, "tokens"]:
+    def place(self) -> Int[Tensor, " tokens"]:
         """How many tokens of the same tensor precede each token."""
         first = self.per_tensor.cumsum(0) - self.per_tensor
         return torch.arange(self.count) - first[self.layer]
 
     @cached_property
-    def length(self) -> Int[Tensor, "tokens"]:
+    def length(self) -> Int[Tensor, " tokens"]:
         """How many numbers of the row each token holds, from 1 to `width`."""
         return (torch.tensor(self.sizes)[self.layer] - self.place * self.width).clamp(max=self.width)
 

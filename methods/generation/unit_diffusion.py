@@ -91,7 +91,7 @@ class UnitDiffusion:
         self,
         model: UnitSampler,
         moves: Float[Tensor, "k D"],
-        owner: Int[Tensor, "k"],
+        owner: Int[Tensor, " k"],
         conditions: Sequence[Float[Tensor, "networks _ _"]],
         *,
         seed: int,

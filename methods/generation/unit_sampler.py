@@ -15,7 +15,7 @@ from methods.generation.units import Units
 from methods.progress import OnStep, silent
 
 
-def centre(units: Units, row: Float[Tensor, "D"], shown: Shown, *, sign: int = 1) -> Float[Tensor, "D"]:
+def centre(units: Units, row: Float[Tensor, " D"], shown: Shown, *, sign: int = 1) -> Float[Tensor, " D"]:
     """With each head's mean output over the images in place of its bias; sign −1 turns that round."""
     centred = row.clone()
     for head in units.heads:
@@ -54,7 +54,7 @@ class UnitSampler(nn.Module):
         assert isinstance(found, Ridge)
         return found
 
-    def expected(self, shown: Shown) -> Float[Tensor, "D"]:
+    def expected(self, shown: Shown) -> Float[Tensor, " D"]:
         """The mean row that is predicted for a network: the generator without what makes rows differ."""
         row = torch.empty_like(self.spread)
         row[self.units.rest] = self.bias
@@ -70,7 +70,7 @@ class UnitSampler(nn.Module):
         return [*told, *([row.new_zeros(1, 1, 1)] if len(self.units.rest) else [])]
 
     def denoise(
-        self, x: Float[Tensor, "n D"], t: Int[Tensor, "n"], given: Sequence[Float[Tensor, "n _ _"]]
+        self, x: Float[Tensor, "n D"], t: Int[Tensor, " n"], given: Sequence[Float[Tensor, "n _ _"]]
     ) -> Float[Tensor, "n D"]:
         return torch.cat([each.flatten(1) for each in self.denoiser(self.units.cut(x), t, given)], dim=1)
 

@@ -23,7 +23,7 @@ class Shown:
     """By group: the statistics of each unit, and its mean response."""
 
     statistics: dict[str, Float[Tensor, "units s"]]
-    means: dict[str, Float[Tensor, "units"]]
+    means: dict[str, Float[Tensor, " units"]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ class UnitStatistics:
         network: nn.Module,
         layout: Layout,
         groups: Groups,
-        level: Float[Tensor, "D"],
+        level: Float[Tensor, " D"],
         images: UInt8[Tensor, "n c h w"],
-        labels: Int[Tensor, "n"],
+        labels: Int[Tensor, " n"],
         classes: int,
     ) -> Shown:
         """Of a copy of `network` in eval mode with the row `level` written into it, which the units see nothing of."""
@@ -66,7 +66,7 @@ class UnitStatistics:
         return 3 + classes
 
     def of(
-        self, seen: Float[Tensor, "units n"], labels: Int[Tensor, "n"], classes: int
+        self, seen: Float[Tensor, "units n"], labels: Int[Tensor, " n"], classes: int
     ) -> Float[Tensor, "units statistics"]:
         belongs = one_hot(labels, classes).to(seen.dtype)
         means = seen @ belongs / belongs.sum(0).clamp(min=1)
@@ -94,7 +94,7 @@ def responses(
     network: nn.Module,
     layout: Layout,
     groups: Groups,
-    level: Float[Tensor, "D"],
+    level: Float[Tensor, " D"],
     images: UInt8[Tensor, "n c h w"],
     batch: int,
 ) -> dict[str, Float[Tensor, "units n"]]:
@@ -114,12 +114,12 @@ def responses(
 
 def readout_row(
     units: Units,
-    level: Float[Tensor, "D"],
+    level: Float[Tensor, " D"],
     seen: dict[str, Float[Tensor, "units n"]],
-    labels: Int[Tensor, "n"],
+    labels: Int[Tensor, " n"],
     classes: int,
     ridge: float,
-) -> Float[Tensor, "D"]:
+) -> Float[Tensor, " D"]:
     """`level` with every head's numbers replaced by the ridge regression of the class on the units that it reads."""
     row, wanted = level.clone(), one_hot(labels, classes).to(level.dtype)
     for head in units.heads:

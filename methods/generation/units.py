@@ -22,7 +22,7 @@ class Head:
     """A linear layer that reads the units of `group`: the columns of its bias, and those of its weight."""
 
     group: str
-    bias: Int[Tensor, "outputs"]
+    bias: Int[Tensor, " outputs"]
     weight: Int[Tensor, "outputs units"]
 
 
@@ -31,7 +31,7 @@ class Units:
     """Per group the columns of a row that hold its units' numbers; `rest` are those of no unit, the head's bias."""
 
     groups: dict[str, Int[Tensor, "units numbers"]]
-    rest: Int[Tensor, "r"]
+    rest: Int[Tensor, " r"]
     heads: tuple[Head, ...]
 
     @classmethod
@@ -68,7 +68,7 @@ class Units:
         return [*self.groups.values(), *([self.rest[None]] if len(self.rest) else [])]
 
     @cached_property
-    def order(self) -> Int[Tensor, "D"]:
+    def order(self) -> Int[Tensor, " D"]:
         """The columns unit by unit."""
         return torch.cat([index.flatten() for index in self.indices])
 
@@ -78,7 +78,7 @@ class Units:
         parts = zip(flat.split(sizes, dim=1), self.indices, strict=True)
         return [part.unflatten(1, tuple(index.shape)) for part, index in parts]
 
-    def levelled(self, row: Float[Tensor, "D"]) -> Float[Tensor, "D"]:
+    def levelled(self, row: Float[Tensor, " D"]) -> Float[Tensor, " D"]:
         """All units of a group get the mean of their numbers: a row that looks the same in any order of the units."""
         level = row.clone()
         for columns in self.groups.values():

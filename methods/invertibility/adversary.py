@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 Nuisance = Float[Tensor, "n d"]
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 Variant = Literal["max_ce_true", "min_ce_permuted", "min_kl_uniform"]
 """How a network learns to keep D from reading the class. `max_ce_true`: raise D's cross-entropy on the true labels, the
 paper's; no further than chance and a margin, as it has no upper bound. `min_ce_permuted`: lower it on labels that

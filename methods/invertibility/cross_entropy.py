@@ -19,7 +19,7 @@ from methods.invertibility.stability import Stability
 from methods.progress import OnStep, silent
 
 Images = Float[Tensor, "n c h w"]
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 FIRST = 512
 """Images that ActNorm is fitted to: more of them change no spread by much."""
 

@@ -16,7 +16,7 @@ CONSTANT = 1e-7
 class FittedToData(Protocol):
     """A layer that normalises the batch that it is fitted to."""
 
-    def fit(self, x: Float[Tensor, "n c h w"], *, floor: float) -> Float[Tensor, "c"]:
+    def fit(self, x: Float[Tensor, "n c h w"], *, floor: float) -> Float[Tensor, " c"]:
         """Returns the spread of each channel; one below `floor` counts as `floor`."""
         ...
 

@@ -28,7 +28,7 @@ class Invertible(Protocol):
 
     def __call__(self, images: Images) -> Float[Tensor, "n classes"]: ...
 
-    def encode(self, images: Images) -> tuple[Codes, Float[Tensor, "n"]]:
+    def encode(self, images: Images) -> tuple[Codes, Float[Tensor, " n"]]:
         """z, and log |det ∂z/∂x|."""
         ...
 

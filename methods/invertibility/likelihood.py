@@ -19,15 +19,15 @@ class FactorisedNormal(nn.Module):
         super().__init__()
         self.mean, self.log_std = nn.Parameter(torch.zeros(length)), nn.Parameter(torch.zeros(length))
 
-    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
+    def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """log p(z) in nats."""
         standard = (z - self.mean) * self.log_std.neg().exp()
         return -(0.5 * standard.square() + self.log_std + 0.5 * math.log(2 * math.pi)).sum(1)
 
 
 def bits_per_dimension(
-    log_density: Float[Tensor, "n"], log_det: Float[Tensor, "n"], dimensions: int
-) -> Float[Tensor, "n"]:
+    log_density: Float[Tensor, " n"], log_det: Float[Tensor, " n"], dimensions: int
+) -> Float[Tensor, " n"]:
     """−log₂ p(x) per pixel and channel, for images of 256 values that were dequantised and divided by 255."""
     return -(log_density + log_det) / (dimensions * math.log(2)) + math.log2(255)
 

@@ -17,7 +17,7 @@ from methods.errors import BadData
 from methods.evaluation.similarity import l2, ssim
 from methods.invertibility.inverting import Images, decode, in_double
 
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 Classifier = Callable[[Images], Float[Tensor, "n k"]]
 
 
@@ -32,18 +32,18 @@ class Metamers:
     """
 
     images: Images
-    logit_error: Float[Tensor, "n"]
-    inverse_error: Float[Tensor, "n"]
-    out_of_range: Float[Tensor, "n"]
+    logit_error: Float[Tensor, " n"]
+    inverse_error: Float[Tensor, " n"]
+    out_of_range: Float[Tensor, " n"]
     predicted: Labels
     predicted_shown: Labels
     seen: Labels
-    l2_to_a: Float[Tensor, "n"]
-    l2_to_b: Float[Tensor, "n"]
-    ssim_to_a: Float[Tensor, "n"]
-    ssim_to_b: Float[Tensor, "n"]
-    sound: Bool[Tensor, "n"]
-    vulnerable: Bool[Tensor, "n"]
+    l2_to_a: Float[Tensor, " n"]
+    l2_to_b: Float[Tensor, " n"]
+    ssim_to_a: Float[Tensor, " n"]
+    ssim_to_b: Float[Tensor, " n"]
+    sound: Bool[Tensor, " n"]
+    vulnerable: Bool[Tensor, " n"]
 
     @property
     def shown(self) -> Images:
@@ -100,7 +100,7 @@ class Metameric:
         )
 
 
-def pairs(labels: Labels, n: int, *, seed: int) -> tuple[Int[Tensor, "pairs"], Int[Tensor, "pairs"]]:
+def pairs(labels: Labels, n: int, *, seed: int) -> tuple[Int[Tensor, " pairs"], Int[Tensor, " pairs"]]:
     """Rows of n pairs of images of different classes, each drawn uniformly from all such pairs.
 
     Raises `BadData` where there is one class alone.

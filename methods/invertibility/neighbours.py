@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 Nuisance = Float[Tensor, "n d"]
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 SMALLEST = 1e-6
 """A spread, or a share of votes, that counts as nothing."""
 
@@ -38,7 +38,7 @@ class Neighbours:
         return -unread.clamp_max(math.log(classes) + self.margin).mean()
 
 
-def vote_share(nuisance: Nuisance, labels: Labels, *, temperature: float) -> Float[Tensor, "n"]:
+def vote_share(nuisance: Nuisance, labels: Labels, *, temperature: float) -> Float[Tensor, " n"]:
     """Share of the votes of all others that goes to a row's own class.
 
     Votes are exp(−d²/temperature), with d² relative to its mean (Goldberger et al., "Neighbourhood components

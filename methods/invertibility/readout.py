@@ -19,8 +19,8 @@ from methods.invertibility.adversary import mlp
 from methods.progress import OnStep, silent
 
 Nuisance = Float[Tensor, "n d"]
-Labels = Int[Tensor, "n"]
-Part = tuple[Float[Tensor, "_ d"], Int[Tensor, "_"]]
+Labels = Int[Tensor, " n"]
+Part = tuple[Float[Tensor, "_ d"], Int[Tensor, " _"]]
 """Codes of one split and their classes."""
 BLOCK = 512
 """Rows whose distances to all others lie in memory together."""

@@ -17,7 +17,7 @@ from methods import randomness
 from methods.errors import BadData
 
 Images = UInt8[Tensor, "n c h w"]
-Labels = Int[Tensor, "n"]
+Labels = Int[Tensor, " n"]
 
 
 @runtime_checkable

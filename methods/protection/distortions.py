@@ -91,7 +91,7 @@ class Distortions:
             if low > high:
                 raise BadSetting(problem=f"{name} goes from {low} to {high}", remedy="give the smaller number first")
 
-    def draw(self, seeds: Int[Tensor, "n"]) -> list[Distort]:
+    def draw(self, seeds: Int[Tensor, " n"]) -> list[Distort]:
         """`count` functions of n images; each image's own distortions are a function of its seed."""
         chosen = draws.uniform(seeds, DRAWS, shape=(self.count, 2), dtype=torch.float64).tolist()
         return [_Each([self._one(*numbers[version]) for numbers in chosen]) for version in range(self.count)]

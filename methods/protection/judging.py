@@ -14,7 +14,7 @@ from methods.protection.objective import mse_over
 from methods.protection.regions import check, expanded, half
 from methods.protection.targets import TargetKind, target
 
-Numbers = Float[Tensor, "n"]
+Numbers = Float[Tensor, " n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Edited:
     target_mse: Numbers
     target_mse_clean: Numbers
     ssim_edit: Numbers
-    protected: Bool[Tensor, "n"]
+    protected: Bool[Tensor, " n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class Judged:
     ssim_incomplete: Numbers
     ssim_benign: Numbers
     ssim_far: Numbers
-    protected: Bool[Tensor, "n"]
-    hidden: Bool[Tensor, "n"]
+    protected: Bool[Tensor, " n"]
+    hidden: Bool[Tensor, " n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class NoiseControl:
     losses: Losses = Losses()
 
     def __call__(
-        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Protected:
         objective = Objective(self.losses, inpainter, x, masks, seeds)
         up = draws.uniform(seeds, 0, shape=tuple(x.shape[1:]), dtype=x.dtype) < 0.5

@@ -50,7 +50,7 @@ class Objective:
     inpainter: no gradient for its parameters, and no image's answer depends on its companions.
     """
 
-    def __init__(self, losses: Losses, inpainter: Inpainter, x: Images, masks: Masks, seeds: Int[Tensor, "n"]) -> None:
+    def __init__(self, losses: Losses, inpainter: Inpainter, x: Images, masks: Masks, seeds: Int[Tensor, " n"]) -> None:
         """seeds: one for each image, they decide its distortions. Raises `BadData`, see `check`."""
         check(x, masks, losses.expansion)
         self.inpainter, phi = inpainter, target(losses.target, x)
@@ -74,10 +74,10 @@ class Objective:
         found = mse_over(self.inpainter(of_each, masks), goals, masks)
         return found.view(versions, passes, len(images)).mean(0)
 
-    def values(self, images: Images) -> Float[Tensor, "n"]:
+    def values(self, images: Images) -> Float[Tensor, " n"]:
         return self.weights @ self.terms(images)
 
-    def slope(self, images: Images) -> tuple[Float[Tensor, "n"], Images]:
+    def slope(self, images: Images) -> tuple[Float[Tensor, " n"], Images]:
         """L of each image, and its gradient with respect to that image, zero where no noise is allowed."""
         images = images.detach().requires_grad_()
         values = self.values(images)
@@ -85,6 +85,6 @@ class Objective:
         return values.detach(), slope * self.support
 
 
-def mse_over(images: Images, goals: Images, masks: Masks) -> Float[Tensor, "n"]:
+def mse_over(images: Images, goals: Images, masks: Masks) -> Float[Tensor, " n"]:
     """MSE_k: the mean of squares over channels and pixels where the mask k is 1; 0 where it is empty."""
     return (masks * (images - goals) ** 2).sum((1, 2, 3)) / (images.shape[1] * masks.sum((1, 2, 3))).clamp_min(1)

@@ -18,7 +18,7 @@ class Protected:
 
     images: Images
     losses: Float[Tensor, "n looks"]
-    chosen: Int[Tensor, "n"]
+    chosen: Int[Tensor, " n"]
 
 
 @runtime_checkable
@@ -26,7 +26,7 @@ class Protection(Protocol):
     kind: Any
 
     def __call__(
-        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Protected:
         """The images with noise that makes the inpainter fail where the masks say.
 

@@ -35,7 +35,7 @@ def half(masks: Masks) -> Masks:
 
 
 def far_boxes(
-    masks: Masks, radius: int, *, side: int, count: int, seeds: Int[Tensor, "n"]
+    masks: Masks, radius: int, *, side: int, count: int, seeds: Int[Tensor, " n"]
 ) -> Float[Tensor, "n count h w"]:
     """Masks that have nothing to do with the region: `count` squares of `side` pixels for each image, outside of E(m).
 

@@ -40,7 +40,7 @@ class RuntimeFaithful:
     losses: Losses = Losses()
 
     def __call__(
-        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Protected:
         objective, looks = Objective(self.losses, inpainter, x, masks, seeds), []
         noise = self.start * draws.uniform(seeds, 0, shape=tuple(x.shape[1:]), dtype=x.dtype) * objective.support

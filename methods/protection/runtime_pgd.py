@@ -38,7 +38,7 @@ class RuntimePgd:
     losses: Losses = Losses()
 
     def __call__(
-        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, inpainter: Inpainter, x: Images, masks: Masks, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Protected:
         objective, epsilon = Objective(self.losses, inpainter, x, masks, seeds), self.epsilon
         looks: list[Tensor] = []

@@ -29,15 +29,15 @@ class Backdoored:
     is nearer to φ than `target_ratio` of the image itself.
     """
 
-    clean_l1: Float[Tensor, "n"]
-    clean_ssim: Float[Tensor, "n"]
-    ssim_edit: Float[Tensor, "n"]
-    ssim_kept: Float[Tensor, "n"]
-    target_mse_triggered: Float[Tensor, "n"]
-    target_mse_clean: Float[Tensor, "n"]
-    target_mse_original: Float[Tensor, "n"]
-    triggered: Bool[Tensor, "n"]
-    falsely_triggered: Bool[Tensor, "n"]
+    clean_l1: Float[Tensor, " n"]
+    clean_ssim: Float[Tensor, " n"]
+    ssim_edit: Float[Tensor, " n"]
+    ssim_kept: Float[Tensor, " n"]
+    target_mse_triggered: Float[Tensor, " n"]
+    target_mse_clean: Float[Tensor, " n"]
+    target_mse_original: Float[Tensor, " n"]
+    triggered: Bool[Tensor, " n"]
+    falsely_triggered: Bool[Tensor, " n"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class Invertible(nn.Module):
             x = level(pixel_unshuffle(x, 2))
         return self.logits(_flat(x)[:, : self.classes])
 
-    def encode(self, images: Images) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n"]]:
+    def encode(self, images: Images) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
         """(z, log |det ∂z/∂x|) of images x in [0, 1]; z begins with the logits, and is as long as the image.
 
         In train mode the batch norm of the logits counts as the scaling that it is for this batch.

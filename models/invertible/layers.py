@@ -31,7 +31,7 @@ class ActNorm(nn.Module):
         return y * self.log_scale.neg().exp()[:, None, None] - self.shift[:, None, None]
 
     @torch.no_grad()
-    def fit(self, x: Maps, *, floor: float) -> Float[Tensor, "c"]:
+    def fit(self, x: Maps, *, floor: float) -> Float[Tensor, " c"]:
         """Each channel of x to mean 0 and spread 1; a spread below `floor` counts as `floor`. Returns the spreads."""
         spread = x.std((0, 2, 3), correction=0)
         self.shift.copy_(-x.mean((0, 2, 3)))

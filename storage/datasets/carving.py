@@ -6,7 +6,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 
-def stratified(labels: Int64[Tensor, "n"], count: int, *, seed: int) -> Int64[Tensor, "count"]:
+def stratified(labels: Int64[Tensor, " n"], count: int, *, seed: int) -> Int64[Tensor, " count"]:
     """`count` of the n rows, ascending, at random within each class.
 
     Each class gets its exact share, rounded down; the rows that are left go to the largest remainders (lower labels
@@ -24,7 +24,7 @@ def stratified(labels: Int64[Tensor, "n"], count: int, *, seed: int) -> Int64[Te
     return torch.from_numpy(np.sort(grouped[place_in_class < np.repeat(quotas, sizes)]))
 
 
-def without(count: int, rows: Int64[Tensor, "k"]) -> Int64[Tensor, "n"]:
+def without(count: int, rows: Int64[Tensor, " k"]) -> Int64[Tensor, " n"]:
     """The rows 0..count-1 that are not in `rows`, ascending."""
     kept = torch.ones(count, dtype=torch.bool)
     kept[rows] = False

@@ -27,7 +27,7 @@ def digits() -> Source:
     labels = torch.from_numpy(bunch.target).long()
     held_out = stratified(labels, TEST_IMAGES, seed=TEST_SEED)
 
-    def part(rows: Int64[Tensor, "n"]) -> Pictures:
+    def part(rows: Int64[Tensor, " n"]) -> Pictures:
         pictures = images[rows]
         return Pictures(labels=labels[rows], readers=lambda chosen: (partial(select, pictures, 0, k) for k in chosen))
 

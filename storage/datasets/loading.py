@@ -81,7 +81,7 @@ def _find(data: Data, home: Path) -> Source:
     )
 
 
-def _check_labels(name: str, labels: Int64[Tensor, "n"], classes: tuple[str, ...]) -> None:
+def _check_labels(name: str, labels: Int64[Tensor, " n"], classes: tuple[str, ...]) -> None:
     if not len(labels):
         raise BadData(problem=f"there are no images in the {name}", remedy="check the path and the files behind it")
     outside = ((labels < 0) | (labels >= len(classes))).nonzero()
@@ -93,7 +93,7 @@ def _check_labels(name: str, labels: Int64[Tensor, "n"], classes: tuple[str, ...
         )
 
 
-def _check_several_classes(name: str, labels: Int64[Tensor, "n"], classes: tuple[str, ...]) -> None:
+def _check_several_classes(name: str, labels: Int64[Tensor, " n"], classes: tuple[str, ...]) -> None:
     """Any classifier is right on all images of a single class, so that no accuracy would mean anything."""
     present = labels.unique()
     if len(present) < 2:
@@ -116,13 +116,13 @@ def _check_enough_to_hold_out(source: Source) -> None:
         )
 
 
-def _limited(pictures: Pictures, rows: Int64[Tensor, "n"], limit: int | None, *, seed: int) -> Int64[Tensor, "k"]:
+def _limited(pictures: Pictures, rows: Int64[Tensor, " n"], limit: int | None, *, seed: int) -> Int64[Tensor, " k"]:
     if limit is None or limit >= len(rows):
         return rows
     return rows[stratified(pictures.labels[rows], limit, seed=seed)]
 
 
-def _read(pictures: Pictures, rows: Int64[Tensor, "n"], data: Data, split: str) -> Split:
+def _read(pictures: Pictures, rows: Int64[Tensor, " n"], data: Data, split: str) -> Split:
     readers = pictures.readers(rows.tolist())
     name = f"the {split} split of {data.source}"
     images = gather(readers, len(rows), size=data.size, channels=data.channels, name=name)

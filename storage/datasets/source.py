@@ -14,7 +14,7 @@ ReadImage = Callable[[], UInt8[Tensor, "c h w"]]
 class Pictures:
     """One split of a source. `readers(rows)` gives, lazily, one `ReadImage` for each of the ascending `rows`."""
 
-    labels: Int64[Tensor, "n"]
+    labels: Int64[Tensor, " n"]
     readers: Callable[[Sequence[int]], Iterator[ReadImage]]
 
 

@@ -14,7 +14,7 @@ class Split:
     """Images and their labels; labels count from 0."""
 
     images: UInt8[Tensor, "n c h w"]
-    labels: Int64[Tensor, "n"]
+    labels: Int64[Tensor, " n"]
 
     def __len__(self) -> int:
         return len(self.labels)

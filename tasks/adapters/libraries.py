@@ -48,7 +48,7 @@ class LibraryAttack:
         return f"{self.package}_{self.attack.lower()}"
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         """Raises `BadSetting` where the library or the attack is missing, or refuses its settings."""
         module, run = imported(self.package), {"foolbox": _foolbox, "art": _art, "torchattacks": _torchattacks}

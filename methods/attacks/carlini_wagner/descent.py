@@ -28,8 +28,8 @@ class Descent:
     offset: Tensor
     first: Tensor
     second: Tensor
-    count: Int[Tensor, "m"]
-    rate: Float[Tensor, "m"]
+    count: Int[Tensor, " m"]
+    rate: Float[Tensor, " m"]
 
     @classmethod
     def at(cls, x: Images, box: Box, learning_rate: float) -> "Descent":
@@ -53,11 +53,11 @@ class Descent:
         self.v.addcmul_(self.first / self.second.sqrt().add_(EPSILON), per_sample(rate), value=-1)
         self.box.confine_(self.v)
 
-    def slow(self, limit: Float[Tensor, "m"]) -> None:
+    def slow(self, limit: Float[Tensor, " m"]) -> None:
         """From now on each sample's learning rate is at most this."""
         self.rate = torch.minimum(self.rate, limit)
 
-    def restart(self, which: Bool[Tensor, "m"], images: Images) -> None:
+    def restart(self, which: Bool[Tensor, " m"], images: Images) -> None:
         """These samples begin anew, each at its image."""
         chosen = per_sample(which)
         self.v = torch.where(chosen, self.box.start(images), self.v)
@@ -65,7 +65,7 @@ class Descent:
         self.second.masked_fill_(chosen, 0)
         self.count.masked_fill_(which, 0)
 
-    def keep(self, rows: Int[Tensor, "k"]) -> None:
+    def keep(self, rows: Int[Tensor, " k"]) -> None:
         self.x, self.v, self.offset = self.x[rows], self.v[rows], self.offset[rows]
         self.first, self.second, self.count = self.first[rows], self.second[rows], self.count[rows]
         self.rate = self.rate[rows]
@@ -75,26 +75,26 @@ class Descent:
 class Progress:
     """Each sample's lowest loss since it began: before the window that is running, and in it."""
 
-    lowest: Float[Tensor, "m"]
-    now: Float[Tensor, "m"]
+    lowest: Float[Tensor, " m"]
+    now: Float[Tensor, " m"]
 
     @classmethod
     def at(cls, x: Images) -> "Progress":
         return cls(x.new_full((len(x),), float("inf")), x.new_full((len(x),), float("inf")))
 
-    def note(self, loss: Float[Tensor, "m"]) -> None:
+    def note(self, loss: Float[Tensor, " m"]) -> None:
         self.now = torch.minimum(self.now, loss)
 
-    def stalled(self) -> Bool[Tensor, "m"]:
+    def stalled(self) -> Bool[Tensor, " m"]:
         """Whose loss has fallen by less than the share `STALLED` in the window that ends here."""
         stalled = self.lowest - self.now < STALLED * self.lowest.abs()
         self.lowest, self.now = torch.minimum(self.lowest, self.now), torch.full_like(self.now, float("inf"))
         return stalled
 
-    def restart(self, which: Bool[Tensor, "m"]) -> None:
+    def restart(self, which: Bool[Tensor, " m"]) -> None:
         self.lowest = self.lowest.masked_fill(which, float("inf"))
 
-    def keep(self, rows: Int[Tensor, "k"]) -> None:
+    def keep(self, rows: Int[Tensor, " k"]) -> None:
         self.lowest, self.now = self.lowest[rows], self.now[rows]
 
 
@@ -102,17 +102,17 @@ class Progress:
 class Nearest:
     """Of the images that reached the goal, each sample's nearest; its clean one until there is any."""
 
-    distance: Float[Tensor, "m"]
+    distance: Float[Tensor, " m"]
     images: Images
 
     @classmethod
     def at(cls, x: Images) -> "Nearest":
         return cls(x.new_full((len(x),), float("inf")), x)
 
-    def offer(self, z: Images, distance: Float[Tensor, "m"], reached: Bool[Tensor, "m"]) -> None:
+    def offer(self, z: Images, distance: Float[Tensor, " m"], reached: Bool[Tensor, " m"]) -> None:
         nearer = reached & (distance < self.distance)
         self.distance = torch.where(nearer, distance, self.distance)
         self.images = torch.where(per_sample(nearer), z, self.images)
 
-    def keep(self, rows: Int[Tensor, "k"]) -> None:
+    def keep(self, rows: Int[Tensor, " k"]) -> None:
         self.distance, self.images = self.distance[rows], self.images[rows]

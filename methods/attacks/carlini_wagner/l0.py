@@ -53,7 +53,7 @@ class CarliniWagnerL0:
         return self.kind
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         descent = Descent.at(x, boxes.BOXES[self.box], self.learning_rate)
@@ -97,8 +97,8 @@ class Freezing:
     changed: Bool[Tensor, "m 1 h w"]
     useful: Float[Tensor, "m 1 h w"]
     free: Bool[Tensor, "m 1 h w"]
-    share: Float[Tensor, "m"]
-    chunk: Int[Tensor, "m"]
+    share: Float[Tensor, " m"]
+    chunk: Int[Tensor, " m"]
 
     @classmethod
     def at(cls, x: Images, share: float) -> "Freezing":
@@ -106,8 +106,8 @@ class Freezing:
         return cls(x, pixels > 0, pixels, pixels == 0, samples + share, samples.long())
 
     def update(
-        self, pending: Pending, hit: Images, reached: Bool[Tensor, "m"], failed: Bool[Tensor, "m"]
-    ) -> Bool[Tensor, "m"]:
+        self, pending: Pending, hit: Images, reached: Bool[Tensor, " m"], failed: Bool[Tensor, " m"]
+    ) -> Bool[Tensor, " m"]:
         """Freezes pixels of the samples that have just reached the goal, and fewer than before of those that failed.
 
         Returns who cannot lose another pixel.
@@ -130,6 +130,6 @@ class Freezing:
         self.free = torch.where(per_sample(reached | failed), rest, self.free)
         return over
 
-    def keep(self, rows: Int[Tensor, "k"]) -> None:
+    def keep(self, rows: Int[Tensor, " k"]) -> None:
         for field in dataclasses.fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])

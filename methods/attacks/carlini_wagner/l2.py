@@ -50,7 +50,7 @@ class CarliniWagnerL2:
         return self.kind
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         # nothing is nearer than an image that is there already, and no c would ever fail on it
@@ -93,18 +93,18 @@ class Search:
     succeeded: whether the present one has.
     """
 
-    c: Float[Tensor, "m"]
-    low: Float[Tensor, "m"]
-    high: Float[Tensor, "m"]
-    succeeded: Bool[Tensor, "m"]
-    searches: Int[Tensor, "m"]
+    c: Float[Tensor, " m"]
+    low: Float[Tensor, " m"]
+    high: Float[Tensor, " m"]
+    succeeded: Bool[Tensor, " m"]
+    searches: Int[Tensor, " m"]
 
     @classmethod
     def at(cls, x: Images, c: float) -> "Search":
         none = x.new_zeros(len(x))
         return cls(none + c, none, none + float("inf"), none > 0, none.long())
 
-    def end(self, ended: Bool[Tensor, "m"]) -> None:
+    def end(self, ended: Bool[Tensor, " m"]) -> None:
         """These have seen enough of their c and go on with another."""
         self.low = torch.where(ended & ~self.succeeded, torch.maximum(self.low, self.c), self.low)
         self.high = torch.where(ended & self.succeeded, torch.minimum(self.high, self.c), self.high)
@@ -113,13 +113,13 @@ class Search:
         self.c = torch.where(ended, following, self.c)
         self.succeeded, self.searches = self.succeeded & ~ended, self.searches + ended
 
-    def over(self, search_steps: int) -> Bool[Tensor, "m"]:
+    def over(self, search_steps: int) -> Bool[Tensor, " m"]:
         return (self.searches >= search_steps) | (self.high <= CLOSE * self.low)
 
-    def keep(self, rows: Int[Tensor, "k"]) -> None:
+    def keep(self, rows: Int[Tensor, " k"]) -> None:
         for field in dataclasses.fields(self):
             setattr(self, field.name, getattr(self, field.name)[rows])
 
 
-def square_sum(delta: Images) -> Float[Tensor, "m"]:
+def square_sum(delta: Images) -> Float[Tensor, " m"]:
     return delta.square().flatten(1).sum(1)

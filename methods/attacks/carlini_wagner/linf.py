@@ -55,7 +55,7 @@ class CarliniWagnerLinf:
         return self.kind
 
     def __call__(
-        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, "n"], on_step: OnStep = silent
+        self, model: Classifier, x: Images, goal: Goal, *, seeds: Int[Tensor, " n"], on_step: OnStep = silent
     ) -> Images:
         pending = Pending.all(model, x, goal, seeds)
         descent = Descent.at(x, boxes.BOXES[self.box], self.learning_rate)

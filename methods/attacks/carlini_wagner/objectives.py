@@ -21,39 +21,39 @@ from methods.attacks.goals import Goal, Logits
 from methods.errors import BadSetting
 
 Name = Literal["f1", "f2", "f3", "f4", "f5", "f6", "f7"]
-Objective = Callable[[Goal, Logits, float], Float[Tensor, "n"]]
+Objective = Callable[[Goal, Logits, float], Float[Tensor, " n"]]
 LOG_2 = math.log(2)
 
 
-def _target_loss(goal: Goal, logits: Logits) -> Float[Tensor, "n"]:
+def _target_loss(goal: Goal, logits: Logits) -> Float[Tensor, " n"]:
     return cross_entropy(logits, goal.targets(logits.detach()), reduction="none")
 
 
-def f1(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f1(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return _target_loss(goal, logits) - 1
 
 
-def f2(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f2(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return goal.margin(logits.softmax(1)).clamp_min(0)
 
 
-def f3(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f3(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return softplus(goal.margin(logits.softmax(1))) - LOG_2
 
 
-def f4(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f4(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return (0.5 - torch.exp(-_target_loss(goal, logits))).clamp_min(0)
 
 
-def f5(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f5(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return (_target_loss(goal, logits) - LOG_2).clamp_min(0)
 
 
-def f6(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f6(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return (goal.margin(logits) + confidence).clamp_min(0)
 
 
-def f7(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, "n"]:
+def f7(goal: Goal, logits: Logits, confidence: float) -> Float[Tensor, " n"]:
     return softplus(goal.margin(logits) + confidence) - LOG_2
 
 
@@ -61,8 +61,8 @@ OBJECTIVES: Mapping[str, Objective] = {"f1": f1, "f2": f2, "f3": f3, "f4": f4, "
 
 
 def weighted(
-    name: Name, c: Float[Tensor, "n"], goal: Goal, confidence: float
-) -> Callable[[Logits], Float[Tensor, "n"]]:
+    name: Name, c: Float[Tensor, " n"], goal: Goal, confidence: float
+) -> Callable[[Logits], Float[Tensor, " n"]]:
     """c·f as a function of the logits alone."""
     objective = OBJECTIVES[name]
     return lambda logits: c * objective(goal, logits, confidence)
