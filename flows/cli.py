@@ -239,8 +239,10 @@ def ui(home: Path | None, port: int) -> None:
     from flows.places import home_folder
     from storage.tracking import ui_command
 
-    command = ui_command(home_folder(str(home) if home else None), port)
-    os.execvp(command[0], command)  # MLflow takes this process's place, so that ending it ends its servers
+    command, settings = ui_command(home_folder(str(home) if home else None), port)
+    os.execvpe(
+        command[0], command, os.environ | settings
+    )  # MLflow takes this process's place, so that ending it ends its servers
 
 
 @main.command()

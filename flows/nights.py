@@ -13,12 +13,11 @@ from flows.nights_progress import NightsProgress, nights_progress
 from flows.nights_request import Nights
 from flows.nights_summary import config_of, summarise_nights
 from flows.progress import console
+from flows.sending import send
 from flows.studies import Study, as_json
-from methods.errors import WeightsmithError
 from storage.datasets import Splits
 from storage.formats import publish_json, read_json
 from storage.lock import home_lock
-from storage.tracking import log_run
 from tasks.cluster import one_ray
 from tasks.pool import Job, WorkerLost, ray_pool
 from tasks.run import digest, package_versions
@@ -88,10 +87,7 @@ def run_nights(wanted: Nights, home: Path) -> str:
             lost = carry_out(nights, progress, home)
         records = [lost.get(night.date) or read_json(night.target) for night in nights]
         summarise_nights(folder, nights, records, started)
-    try:
-        log_run(folder, home=home, nightly=None)
-    except WeightsmithError as error:  # the files are complete without it
-        console.print(f"not logged: {error}", highlight=False)
+    send(folder, home)
     return str(folder)
 
 

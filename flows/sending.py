@@ -31,8 +31,8 @@ def send(folder: Path, home: Path) -> None:
 
 def log_one(home: Path, run: str) -> str:
     """Log one run and take it out of the outbox; returns MLflow's id. Raises what `log_run` does."""
-    folder = home / "runs" / run
-    nightly = folder.parent.name if folder.parent != home / "runs" else None
+    folder = home / run
+    nightly = folder.parent.name if folder.parent.parent == home / "runs" else None
     try:
         logged = track(str(folder), str(home), nightly)
     except Exception as error:
@@ -62,11 +62,13 @@ def send_waiting(home: Path) -> list[str]:
 
 
 def run_of(folder: Path, home: Path) -> str:
-    """A run's name: the path of its folder below HOME/runs. Raises `BadData` for a folder elsewhere."""
-    runs = home.resolve() / "runs"
-    if not folder.resolve().is_relative_to(runs):
-        raise BadData(problem=f"{folder} is not below {runs}", remedy="pass HOME/runs/RUN_ID, and --home HOME")
-    return folder.resolve().relative_to(runs).as_posix()
+    """A run's name: the path of its folder below HOME. Raises `BadData` unless it lies in HOME/runs or HOME/nights."""
+    below = folder.resolve(), home.resolve()
+    if not any(below[0].is_relative_to(below[1] / kind) for kind in ("runs", "nights")):
+        raise BadData(
+            problem=f"{folder} is not below {below[1] / 'runs'}", remedy="pass HOME/runs/RUN_ID, and --home HOME"
+        )
+    return below[0].relative_to(below[1]).as_posix()
 
 
 def runs_in(folder: Path, home: Path) -> list[str]:

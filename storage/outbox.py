@@ -12,7 +12,10 @@ from storage.formats import publish_json
 
 
 def add(home: Path, run: str, reason: str = "") -> None:
-    """Let `run`, a path below HOME/runs, wait. reason: why it was not sent, for whoever looks into the file."""
+    """Let `run`, a path below HOME such as `runs/ID` or `nights/NAME`, wait.
+
+    reason: why it was not sent, for whoever looks into the file.
+    """
     since = datetime.now(UTC).isoformat(timespec="seconds")
     publish_json(_entry(home, run), {"run": run, "since": since, "reason": reason})
 
@@ -27,7 +30,7 @@ def waiting(home: Path) -> list[str]:
     for path in sorted((home / "outbox").glob("*.json")):
         try:
             run = json.loads(path.read_bytes())["run"]
-            there = (home / "runs" / run / "summary.json").is_file()
+            there = (home / run / "summary.json").is_file()
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if there:

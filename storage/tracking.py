@@ -62,6 +62,8 @@ def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
         tags = {"run_id": summary["run_id"], "summary_sha256": digest, "dirty": str(environment.get("dirty")), **common}
         if "rotating_seed" in summary:
             tags["rotating_seed"] = str(summary["rotating_seed"])
+        if summary.get("caution"):
+            tags["caution"] = summary["caution"]
         if summary.get("error"):
             tags["error"] = shown_uri(summary["error"])[:LONGEST_ERROR]
         run = client.create_run(experiment, start_time=began, tags=tags, run_name=summary["run_id"]).info.run_id
@@ -90,13 +92,20 @@ def reach(home: Path) -> int:
         return len(client.search_experiments())
 
 
-def ui_command(home: Path, port: int) -> list[str]:
-    """The command line that serves MLflow's pages over HOME on this machine; runs in the foreground."""
-    # Without its job execution, which nothing here uses, the server is two processes instead of ten.
-    settings = ["MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"]
-    store = ["--backend-store-uri", tracking_uri(home), "--default-artifact-root", (_root(home) / "artifacts").as_uri()]
+def ui_command(home: Path, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command line that serves MLflow's pages over HOME on this machine, in the foreground; and its environment.
+
+    Other users of the machine can read a command line, so the URI, which may contain a password, is in the environment.
+    """
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": tracking_uri(home),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": (_root(home) / "artifacts").as_uri(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # without its job execution, which nothing here uses, the server is two processes instead of ten
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return ["env", *settings, sys.executable, "-m", "mlflow", "server", *store, *address]
+    return [sys.executable, "-m", "mlflow", "server", *address], settings
 
 
 def _root(home: Path) -> Path:

@@ -61,7 +61,7 @@ def test_an_outage_changes_nothing_of_a_run(server: Server, tmp_path: Path, caps
     said = [line for line in capsys.readouterr().err.splitlines() if "MLflow" in line]
     assert len(said) == 1
     assert "weightsmith log" in said[0]
-    assert outbox.waiting(tmp_path) == [folder.name]
+    assert outbox.waiting(tmp_path) == [f"runs/{folder.name}"]
     server.down = False
     later = study(tmp_path)
     assert server.taken == [(f"{later.name} completed", None), (f"{folder.name} completed", None)]
@@ -107,7 +107,7 @@ def test_one_run_that_is_refused_does_not_keep_the_others(server: Server, tmp_pa
     done = CliRunner().invoke(main, ["log", "--home", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert [name for name, _ in server.taken] == [f"{second.name} completed"]
-    assert outbox.waiting(tmp_path) == [first.name]
+    assert outbox.waiting(tmp_path) == [f"runs/{first.name}"]
     assert second.name in done.output
     server.refused = set()
     done = CliRunner().invoke(main, ["log", str(first), "--home", str(tmp_path)])
@@ -121,10 +121,23 @@ def test_log_says_what_is_wrong(server: Server, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["log", str(folder), "--home", str(tmp_path)])
     assert done.exit_code == 1
     assert "did not answer" in done.output
-    assert outbox.waiting(tmp_path) == [folder.name]
+    assert outbox.waiting(tmp_path) == [f"runs/{folder.name}"]
     for wrong in (tmp_path, tmp_path / "nowhere"):
         done = CliRunner().invoke(main, ["log", str(wrong), "--home", str(tmp_path)])
         assert done.exit_code == 1
         assert "holds no run" in done.output
     done = CliRunner().invoke(main, ["log", str(folder), "--home", str(tmp_path / "other")])
     assert "is not below" in done.output
+
+
+def test_the_table_of_tried_nights_waits_as_well(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "nights" / "smoke-2027-01-01-2"
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text('{"study": "nights", "state": "completed"}')
+    (folder / "report.html").write_text("page")
+    server.down = True
+    sending.send(folder, tmp_path)
+    assert outbox.waiting(tmp_path) == ["nights/smoke-2027-01-01-2"]
+    server.down = False
+    assert sending.send_waiting(tmp_path) == ["nights/smoke-2027-01-01-2"]
+    assert server.taken == [("smoke-2027-01-01-2 completed", None)]

@@ -192,6 +192,13 @@ def test_the_rotating_seed_has_one_name_in_every_night(home, folder, run_files):
     assert by_role(summary)["per_seed"].keys() == {"0", "20260131"}  # outside of a night nothing rotates
 
 
+def test_the_caution_of_a_preset_is_a_tag(home, folder):
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(summary | {"caution": "Its numbers mean nothing."}))
+    run_id = log_run(folder, home=home, nightly=None)
+    assert client_of(home).get_run(run_id).data.tags["caution"] == "Its numbers mean nothing."
+
+
 def test_a_folder_without_a_run_is_refused(home, tmp_path):
     with pytest.raises(BadData, match="nothing to log"):
         log_run(tmp_path, home=home, nightly=None)
@@ -209,9 +216,11 @@ def test_more_parameters_and_points_than_one_request_takes(home, folder, run_fil
     assert sorted(point.step for point in history) == list(range(2500))  # half epochs are counted
 
 
-def test_the_pages_are_served_from_home(home):
-    command = ui_command(home, 5123)
-    assert f"sqlite:///{home}/mlflow/mlflow.db" in command
+def test_the_pages_are_served_from_home(home, monkeypatch):
+    command, environment = ui_command(home, 5123)
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{home}/mlflow/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://user:secret@host/mlflow")
+    assert "secret" not in " ".join(ui_command(home, 5123)[0])  # other users can read it
     assert command[command.index("--port") + 1] == "5123"
     assert command[command.index("--host") + 1] == "127.0.0.1"
 
