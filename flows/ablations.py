@@ -16,5 +16,5 @@ def ablations(study: Ablations | str = "digits", order: Order = Order()) -> str:
     """
     chosen = configured(study, Ablations)
     with study_run(chosen, order) as workplace:
-        summary, details = compare_cells(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = compare_cells(chosen, workplace.context)
         return workplace.publish(summary, details)

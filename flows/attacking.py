@@ -8,47 +8,43 @@ import numpy as np
 
 from flows.configuration import ParameterDiffusion, Robustness, Siblings
 from methods import randomness
-from storage.datasets import Splits
 from storage.formats import count_rows
 from storage.snapshot_set import SnapshotSet
-from tasks.adapters.libraries import LibraryAttack, imported
-from tasks.attack import Plan, attack, chosen_samples
-from tasks.collect import collect
-from tasks.defend import defend
-from tasks.diagnose import diagnose
-from tasks.fit import fit
-from tasks.pool import Pool
-from tasks.rows import Material
-from tasks.run import Run
-from tasks.sample import sample
-from tasks.subjects import COLLECTED, GENERATED, MEAN, Subject, own_subject
-from tasks.summarise_attacks import summarise_attacks
-from tasks.train import train
-from tasks.tutorial import check_tutorial, show
-from tasks.unfit import Unfit, sorted_out
+from tasks.classifiers.collect import collect
+from tasks.classifiers.train import train
+from tasks.classifiers.training_rows import Material
+from tasks.generation.fit import fit
+from tasks.generation.sample import sample
+from tasks.results.unfit import Unfit, sorted_out
+from tasks.robustness.adapters.libraries import LibraryAttack, imported
+from tasks.robustness.attack import Plan, attack, chosen_samples
+from tasks.robustness.defend import defend
+from tasks.robustness.diagnose import diagnose
+from tasks.robustness.models_under_test import COLLECTED, GENERATED, MEAN, Subject, own_subject
+from tasks.robustness.summarise_attacks import summarise_attacks
+from tasks.robustness.tutorial import check_tutorial, show
+from tasks.runtime.context import RunContext
 
 UNDEFENDED = "undefended"
 
 
-def attack_and_compare(
-    study: Robustness, pool: Pool, splits: Splits, run: Run
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def attack_and_compare(study: Robustness, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
-    own = check(study)
+    own, splits = check(study), context.splits
     base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
-    bases = train(pool, base.apparatus, splits, base.seeds, run)
+    bases = train(context, base.seeds)
     first = Subject(name=UNDEFENDED, seed=base.seeds[0], base=bases[0])
-    defended, failed = defend(pool, base.apparatus, study.defences, splits, first, run)
+    defended, failed = defend(context, study.defences, first)
     single = [first, *defended, *own]
     plan: Plan = [(subject, attempt) for subject in single for attempt in study.attacks]
     missing = {name: [record] for name, record in failed.items()}
     if study.generated is not None:
-        chosen_siblings, missing[GENERATED] = siblings(study.generated, base, bases, pool, splits, run)
+        chosen_siblings, missing[GENERATED] = siblings(study.generated, base, bases, context)
         plan = [*plan, *chosen_siblings]
-    files = attack(pool, plan, splits, study.images, study.block, run)
+    files = attack(context, plan, study.images, study.block)
     looked_at = spread(chosen_samples(len(splits.test.labels), study.images), study.masking_images or 0)
-    diagnoses = diagnose(pool, single, study.budgets.linf, study.masking_queries, splits, looked_at, run)
-    shown = show(pool, study.tutorial, first, run) if study.tutorial else None
+    diagnoses = diagnose(context, single, study.budgets.linf, study.masking_queries, looked_at)
+    shown = show(context, study.tutorial, first) if study.tutorial else None
     return summarise_attacks(files, diagnoses, study.attacks, study.budgets, splits, shown, missing)
 
 
@@ -69,7 +65,7 @@ def spread(samples: Sequence[int], count: int) -> list[int]:
 
 
 def siblings(
-    wanted: Siblings, base: ParameterDiffusion, bases: list[Any], pool: Pool, splits: Splits, run: Run
+    wanted: Siblings, base: ParameterDiffusion, bases: list[Any], context: RunContext
 ) -> tuple[Plan, list[Unfit]]:
     """Generated models, and beside them as many of the collected ones that they were learned from, and their mean.
 
@@ -77,10 +73,10 @@ def siblings(
     generator is unfit on every one. Second, why there are no generated models.
     """
     config, kind = base.generator, base.generator.kind
-    snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
+    snapshots, _ = collect(context, base.seeds, bases)
     material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
-    fits = fit(pool, config, [kind, MEAN], material, base.seeds, bases, run)
-    sampled, missing = sorted_out(sample(pool, config, [kind, MEAN], material, fits, base.samples, run))
+    fits = fit(context, config, [kind, MEAN], material, base.seeds, bases)
+    sampled, missing = sorted_out(sample(context, config, [kind, MEAN], material, fits, base.samples))
     fit_seeds = [seed for seed in base.seeds if (seed, kind) in sampled]
     stored = SnapshotSet.open(snapshots)
     found: list[Subject] = []
@@ -95,7 +91,7 @@ def siblings(
             rows = sampled[seed, kind]
             sources = {GENERATED: (rows, count_rows(rows.path, "rows"))} | sources
         for name, (rows, available) in sources.items():
-            for row in chosen(run.seed, name, seed, available, -(-wanted.models // len(fit_seeds or base.seeds))):
+            for row in chosen(context.seed, name, seed, available, -(-wanted.models // len(fit_seeds or base.seeds))):
                 found.append(
                     Subject(
                         name=name,
@@ -103,7 +99,7 @@ def siblings(
                         base=ref,
                         rows=rows,
                         row=row,
-                        layout=stored.layout.digest,
+                        layout=stored.layout,
                         collected=name == COLLECTED,
                     )
                 )

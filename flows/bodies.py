@@ -10,12 +10,10 @@ from flows.comparing_strategies import compare_strategies
 from flows.inverting import train_and_invert
 from flows.protecting_images import protect_and_edit
 from flows.transplanting import transplant_and_compare
-from storage.datasets import Splits
-from tasks.pool import Pool
-from tasks.run import Run
+from tasks.runtime.context import RunContext
 
-Body = Callable[[Any, Pool, Splits, Run], tuple[dict[str, Any], dict[str, Any]]]
-"""`body(study, pool, splits, run)` returns the study's part of `summary.json`, and `details.json`."""
+Body = Callable[[Any, RunContext], tuple[dict[str, Any], dict[str, Any]]]
+"""`body(study, context)` returns the study's part of `summary.json`, and `details.json`."""
 
 BODIES: Mapping[str, Body] = {
     "parameter_diffusion": generate_and_compare,

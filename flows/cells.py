@@ -7,7 +7,7 @@ so that no two workers make the same thing.
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,18 @@ from flows.studies import changed
 from methods.errors import BadData, Diverged, GateFailed
 from methods.progress import OnStep
 from storage import datasets
-from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import publish_json, read_json
-from tasks.ablating import summarise_cells
-from tasks.collect import collect
-from tasks.laboratory import Laboratory
-from tasks.planned_data import planned_splits
-from tasks.pool import InlinePool, Job, Pool
-from tasks.run import Run
-from tasks.summarise import data_facts
-from tasks.train import train
+from tasks.classifiers.collect import collect
+from tasks.classifiers.laboratory import Apparatus, Laboratory
+from tasks.classifiers.planned_data import planned_splits
+from tasks.classifiers.train import train
+from tasks.generation.summarise import data_facts
+from tasks.generation.summarise_ablations import summarise_cells
+from tasks.runtime.context import RunContext
+from tasks.runtime.jobs import new_job
+from tasks.runtime.pool import InlinePool, Job
+from tasks.runtime.run import Run
 
 BASELINES = ("mean", "average_of_16", "gaussian")
 """Whose mean accuracy stands beside the generator's in every cell."""
@@ -56,43 +57,49 @@ def study_of(study: Ablations, cell: Cell) -> ParameterDiffusion:
     return changed(base, cell.changes)
 
 
-def run_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> list[Ref]:
+def run_cells(study: Ablations, context: RunContext) -> list[Ref]:
     """One JSON file per cell, in their order."""
     studies = [study_of(study, cell) for cell in study.cells]
-    train(pool, study.apparatus, splits, study.seeds, run)
-    digests = {study.data: splits.digest}
+    train(context, study.seeds)
+    digests, home = {study.data: context.splits.digest}, Path(context.run.home)
     for each in studies:
         if each.data not in digests:  # a cell may have images of its own
-            digests[each.data] = datasets.load(each.data, home=Path(run.home)).digest
+            digests[each.data] = datasets.load(each.data, home=home).digest
     collections: dict[str, Job] = {}
     cells: list[Job] = []
     for cell, each in zip(study.cells, studies, strict=True):
         digest, label = digests[each.data], f"{cell.varied} {cell.value}"
-        own = dataclasses.replace(run, seed=each.seed).bound(digest, each.apparatus)
-        collected = own.product("cells", ".json", "collected", each.apparatus, each.seeds)
-        collections.setdefault(
-            collected, Job(work=collect_alone, arguments=(each, digest, own), target=collected, label=label)
-        )
-        target = own.product("cells", ".json", each, cell)
-        cells.append(Job(work=run_cell, arguments=(cell, each, digest, own), target=target, label=label))
-    pool.carry_out("collect", list(collections.values()))
-    return pool.carry_out("cells", cells)
+        own = dataclasses.replace(context.run, seed=each.seed).bound(digest, each.apparatus)
+        found = (each.apparatus, each.seeds, digest, own)
+        collected = new_job(own, "cells", collect_alone, found, suffix=".json", label=label)
+        collections.setdefault(collected.target, collected)
+        cells.append(new_job(own, "cells", run_cell, (cell, each, digest, own), suffix=".json", label=label))
+    context.pool.carry_out("collect", list(collections.values()))
+    return context.pool.carry_out("cells", cells)
 
 
-def splits_of(laboratory: Laboratory, study: ParameterDiffusion, digest: str, run: Run) -> Splits:
-    """The images of a cell, which may be others than those that the worker was made for."""
-    own = laboratory.splits
-    return own if own.digest == digest else planned_splits(study.data, run.home, digest)
+def context_of(laboratory: Laboratory, apparatus: Apparatus, digest: str, run: Run, on_step: OnStep) -> RunContext:
+    """In which the worker runs a cell, whose images may be others than those that the worker was made for."""
+    splits = laboratory.splits
+    if splits.digest != digest:
+        splits = planned_splits(apparatus.data, run.home, digest)
+    pool = InlinePool(apparatus, splits, Relay(on_step))
+    return RunContext(pool=pool, run=run, splits=splits, apparatus=apparatus)
 
 
 def collect_alone(
-    laboratory: Laboratory, study: ParameterDiffusion, digest: str, run: Run, *, target: str, on_step: OnStep
+    laboratory: Laboratory,
+    apparatus: Apparatus,
+    seeds: Sequence[int],
+    digest: str,
+    run: Run,
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
     """Networks and snapshots of one strategy, for the cells that will look for them."""
-    splits = splits_of(laboratory, study, digest, run)
-    pool = InlinePool(study.apparatus, splits, Relay(on_step))
-    bases = train(pool, study.apparatus, splits, study.seeds, run)
-    snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
+    context = context_of(laboratory, apparatus, digest, run, on_step)
+    snapshots, _ = collect(context, seeds, train(context, seeds))
     publish_json(target, dataclasses.asdict(snapshots))
 
 
@@ -112,11 +119,10 @@ def run_cell(
     compare, with one of the `RESULTS`, has an `error` in place of all numbers.
     """
     began = time.monotonic()
-    splits = splits_of(laboratory, study, digest, run)
-    pool = InlinePool(study.apparatus, splits, Relay(on_step))
+    context = context_of(laboratory, study.apparatus, digest, run, on_step)
     told: dict[str, Any] = {"varied": cell.varied, "value": cell.value, "published": cell.published}
     try:
-        summary, _ = generate_and_compare(study, pool, splits, run)
+        summary, _ = generate_and_compare(study, context)
     except RESULTS as error:
         told["error"] = str(error)
     else:
@@ -139,9 +145,9 @@ def _kept(summary: dict[str, Any], generator: str) -> dict[str, Any]:
     }
 
 
-def compare_cells(study: Ablations, pool: Pool, splits: Splits, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+def compare_cells(study: Ablations, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`."""
-    files = run_cells(study, pool, splits, run)
+    files = run_cells(study, context)
     references = {f"cell {number}": {"path": ref.path, "sha256": ref.sha256} for number, ref in enumerate(files)}
     cells = [read_json(ref.path) for ref in files]
-    return summarise_cells(cells, data_facts(splits)), {"references": references}
+    return summarise_cells(cells, data_facts(context.splits)), {"references": references}

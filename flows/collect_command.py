@@ -13,7 +13,7 @@ from methods.errors import BadSetting
 
 if TYPE_CHECKING:
     from flows.selecting import Plan
-    from tasks.run import Run
+    from tasks.runtime.run import Run
 
 EXAMPLES["collect"] = """
     weightsmith collect --dry-run
@@ -93,7 +93,7 @@ HEADS = ("strategy", "data", "poisoned", "collections", "committed", "networks",
 def show(planned: "Plan", run: "Run") -> None:
     """The table of a dry run, its sums, and where rows would lie."""
     from flows.forecast import forecast
-    from tasks.words import duration, number, size
+    from tasks.results.formatting import duration, number, size
 
     table = Table(*HEADS, box=box.SIMPLE_HEAD, pad_edge=False)
     lines = []

@@ -13,9 +13,9 @@ from flows.studies import configured
 from storage import datasets
 from storage.files import Ref
 from storage.lock import home_lock
-from tasks.grid import collect_grid, train_grid
-from tasks.pool import Pool, ray_pool
-from tasks.run import Run
+from tasks.classifiers.bulk_collection import collect_grid, train_grid
+from tasks.runtime.pool import Pool, ray_pool
+from tasks.runtime.run import Run
 
 
 @flow(name="collect")

@@ -13,18 +13,18 @@ from methods.collection.strategy import Strategy
 from methods.errors import BadSetting
 from models import Network
 from storage.datasets import Data
-from tasks.align import Alignment
-from tasks.attempts import Attempt
-from tasks.backdoor_defences import Defended
-from tasks.defend import DISTILLED, FIRST, Defence
-from tasks.fine_tune import FineTuning
-from tasks.generators import GeneratorConfig
-from tasks.imported import Imported
-from tasks.laboratory import Apparatus
-from tasks.resources import Resources
-from tasks.robust import Budgets
-from tasks.subjects import SIBLINGS, OwnNetwork
-from tasks.tutorial import Tutorial
+from tasks.classifiers.imported import Imported
+from tasks.classifiers.laboratory import Apparatus
+from tasks.generation.generators import GeneratorConfig
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.attack_metrics import Budgets
+from tasks.robustness.defend import DISTILLED, FIRST, Defence
+from tasks.robustness.models_under_test import SIBLINGS, OwnNetwork
+from tasks.robustness.tutorial import Tutorial
+from tasks.runtime.resources import Resources
+from tasks.transplant.align import Alignment
+from tasks.transplant.backdoor_defences import Defended
+from tasks.transplant.fine_tune import FineTuning
 
 Seed = Annotated[int, Ge(0)]
 

@@ -14,13 +14,13 @@ from methods.invertibility.readout import Readout
 from methods.invertibility.shifts import Binary, Textured
 from models import InvertibleNetwork
 from storage.datasets import Data
-from tasks.attempts import Attempt
-from tasks.invertible import CE, CONTROL, ICE, Loss
-from tasks.laboratory import Apparatus
-from tasks.metamers import Exhibition
-from tasks.resources import Resources
-from tasks.robust import Budgets
-from tasks.witness import Witness
+from tasks.classifiers.laboratory import Apparatus
+from tasks.invertibility.invertible_training import CE, CONTROL, ICE, Loss
+from tasks.invertibility.metamers import Exhibition
+from tasks.invertibility.reference_classifier import Witness
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.attack_metrics import Budgets
+from tasks.runtime.resources import Resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,15 @@ from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
 from methods.protection.training_time import TrainingTime
 from storage.photographs import Photographs
-from tasks.adapters.inpainters import OwnInpainter
-from tasks.darkroom import DarkroomApparatus
-from tasks.editors import Trained, Wanted, name_of
-from tasks.implant import IMPLANTED
-from tasks.protect import Trial
-from tasks.regions import Regions
-from tasks.resources import Resources
-from tasks.transforms import SAVED, Transform
-from tasks.transforms import name_of as name_of_transform
+from tasks.protection.adapters.inpainters import OwnInpainter
+from tasks.protection.backdoor_training import IMPLANTED
+from tasks.protection.darkroom import DarkroomApparatus
+from tasks.protection.editors import Trained, Wanted, name_of
+from tasks.protection.protect import Trial
+from tasks.protection.regions import Regions
+from tasks.protection.transforms import SAVED, Transform
+from tasks.protection.transforms import name_of as name_of_transform
+from tasks.runtime.resources import Resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

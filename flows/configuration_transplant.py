@@ -8,12 +8,12 @@ from annotated_types import Ge, MinLen
 from flows.configuration import OverBase, ParameterDiffusion, Seed
 from methods.backdoor.badnets import BadNets
 from methods.collection.strategy import Training
-from tasks.align import Alignment
-from tasks.backdoor_defences import Defended
-from tasks.fine_tune import FineTuning
-from tasks.held_out import HeldOut
-from tasks.mistakes import Mistakes
-from tasks.stitch import Stitching
+from tasks.transplant.align import Alignment
+from tasks.transplant.backdoor_defences import Defended
+from tasks.transplant.failure_modes import Mistakes
+from tasks.transplant.fine_tune import FineTuning
+from tasks.transplant.stitch import Stitching
+from tasks.unseen.held_out import HeldOut
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from rich.table import Table
 from storage import datasets, outbox
 from storage.errors import StorageError
 from storage.lock import home_lock
-from tasks.cluster import ClusterError, connected
-from tasks.source import ROOT
+from tasks.runtime.cluster import ClusterError, connected
+from tasks.runtime.source_digest import ROOT
 
 LEAST_FREE_BYTES = 2 * 2**30
 

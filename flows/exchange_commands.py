@@ -13,7 +13,7 @@ from flows.cli import EXAMPLES, examples, home_option, main, output, prefect_bel
 if TYPE_CHECKING:
     from flows.configuration import ParameterDiffusion
     from flows.exchanging import Found
-    from tasks.exporting import Format
+    from tasks.exchange.export_models import Format
 
 EXAMPLES["import"] = """
     weightsmith import data.pt --preset cifar100

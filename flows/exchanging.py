@@ -19,12 +19,12 @@ from storage.formats import publish_json, read_json
 from storage.lock import home_lock
 from storage.places import child
 from storage.snapshot_set import SnapshotSet
-from tasks.exchange import import_set, strategy_of, target_of
-from tasks.exporting import Format, export, models_of
-from tasks.imported import SEED, Imported
-from tasks.laboratory import Apparatus, Laboratory
-from tasks.pool import InlinePool
-from tasks.run import Run
+from tasks.classifiers.imported import SEED, Imported
+from tasks.classifiers.laboratory import Apparatus, Laboratory
+from tasks.exchange.export_models import Format, export, models_of
+from tasks.exchange.import_rows import import_set, strategy_of, target_of
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
 
 CONFIGURATION = "config.json"
 

@@ -14,7 +14,7 @@ from methods.errors import GateFailed, WeightsmithError
 from storage.files import publish
 from storage.formats import publish_json
 from storage.tracking import shown_uri
-from tasks.ray_output import messages
+from tasks.runtime.ray_output import messages
 
 TRACEBACK = "traceback.txt"
 LONGEST = 300

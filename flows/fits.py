@@ -3,27 +3,25 @@
 from typing import Any
 
 from flows.configuration import ParameterDiffusion
-from storage.datasets import Splits
-from tasks.collect import collect
-from tasks.fit import fit
-from tasks.pool import Pool
-from tasks.rows import Material
-from tasks.run import Run
-from tasks.summarise import told_by
-from tasks.train import train
-from tasks.unfit import unfit_of
+from tasks.classifiers.collect import collect
+from tasks.classifiers.train import train
+from tasks.classifiers.training_rows import Material
+from tasks.generation.fit import fit
+from tasks.generation.summarise import told_by
+from tasks.results.unfit import unfit_of
+from tasks.runtime.context import RunContext
 
 
-def fit_alone(study: ParameterDiffusion, pool: Pool, splits: Splits, run: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+def fit_alone(study: ParameterDiffusion, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """`fits{SEED: {holds, gates, error}}`, and no details. A fit that fails leaves the other networks' fits alone.
 
     error: why a network's generator is unfit, as its product records it.
     """
-    bases = train(pool, study.apparatus, splits, study.seeds, run)
-    snapshots, _ = collect(pool, study.apparatus, splits, study.seeds, bases, run)
+    bases = train(context, study.seeds)
+    snapshots, _ = collect(context, study.seeds, bases)
     material = Material(snapshots=snapshots, fit_rows=study.fit_rows)
     kind = study.generator.kind
-    fits = fit(pool, study.generator, [kind], material, study.seeds, bases, run)
+    fits = fit(context, study.generator, [kind], material, study.seeds, bases)
     found: dict[str, Any] = {}
     for seed in study.seeds:
         record = unfit_of(fits[seed, kind])

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from flows.selecting import Group, Plan
 from storage.manifest import part_file
 from storage.places import exists
-from tasks.estimate import Timed, seconds_of
-from tasks.grid import Unit, laboratory_of
-from tasks.run import Run
+from tasks.classifiers.bulk_collection import Unit, laboratory_of
+from tasks.classifiers.collection_estimate import Timed, seconds_of
+from tasks.runtime.run import Run
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,5 +16,5 @@ def image_protection(study: ImageProtection | str = "digits", order: Order = Ord
     """
     chosen = configured(study, ImageProtection)
     with study_run(chosen, order) as workplace:
-        summary, details = protect_and_edit(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = protect_and_edit(chosen, workplace.context)
         return workplace.publish(summary, details)

@@ -18,10 +18,11 @@ from storage.datasets import Split, Splits
 from storage.files import publish
 from storage.formats import read_tensors
 from storage.lock import home_lock
-from tasks.darkroom import DarkroomApparatus
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.train_inpainter import REFERENCE, InpainterRecipe, train_inpainters
+from tasks.protection.darkroom import DarkroomApparatus
+from tasks.protection.train_inpainter import REFERENCE, InpainterRecipe, train_recipe
+from tasks.runtime.context import RunContext
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ def train(recipe: InpainterRecipe, target: Path, home: str | None) -> Trained:
         apparatus = DarkroomApparatus()
         run = Run(home=str(place), run_id="", preset="", seed=recipe.seed).bound(album.splits.digest, apparatus)
         pool = InlinePool(apparatus, album.splits, display)
-        product = train_inpainters(pool, recipe, album.splits.digest, run)
+        context = RunContext(pool=pool, run=run, splits=album.splits, apparatus=apparatus)
+        product = train_recipe(context, recipe)
         content = Path(product.path).read_bytes()
         publish(target, lambda local: local.write_bytes(content), size=len(content))
         picture = target.with_suffix(".png")

@@ -16,5 +16,5 @@ def invertibility(study: Invertibility | str = "digits", order: Order = Order())
     """
     chosen = configured(study, Invertibility)
     with study_run(chosen, order) as workplace:
-        summary, details = train_and_invert(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = train_and_invert(chosen, workplace.context)
         return workplace.publish(summary, details)

@@ -7,50 +7,45 @@ from flows.configuration_invertibility import Invertibility
 from methods.errors import BadSetting
 from methods.invertibility.shifts import shifted
 from storage.datasets import Splits
-from tasks.adapters.libraries import LibraryAttack, imported
-from tasks.attack import attack
-from tasks.invertible import Loss, Training, fit_and_unfit, train_invertible
-from tasks.metamers import make_metamers
-from tasks.nuisance import invertible_and_not, read_nuisance
-from tasks.pool import Pool
-from tasks.run import Run
-from tasks.shifted import measure_shifts
-from tasks.summarise_invertibility import Inverted, summarise_invertibility
-from tasks.witness import witness
+from tasks.invertibility.distribution_shift import measure_shifts
+from tasks.invertibility.invertible_training import Loss, Training, fit_and_unfit, train_invertible
+from tasks.invertibility.metamers import make_metamers
+from tasks.invertibility.nuisance import invertible_and_not, read_nuisance
+from tasks.invertibility.reference_classifier import witness
+from tasks.invertibility.summarise_invertibility import Inverted, summarise_invertibility
+from tasks.robustness.adapters.libraries import LibraryAttack, imported
+from tasks.robustness.attack import attack
+from tasks.runtime.context import RunContext
 
 
-def train_and_invert(
-    study: Invertibility, pool: Pool, splits: Splits, run: Run
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def train_and_invert(study: Invertibility, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
-    check(study, splits)
+    check(study, context.splits)
     plain, marked = trainings(study)
-    made = train_invertible(pool, study.apparatus, [*plain, *marked], splits, run)
+    made = train_invertible(context, [*plain, *marked])
     trained, unfit = fit_and_unfit(made, [*plain, *marked])
     subjects = [subject for subject, each in trained if each.mark is None]
-    seen_by = witness(pool, study.apparatus, study.witness, splits, run)
+    seen_by = witness(context, study.witness)
     marks = [(subject, each.mark) for subject, each in trained if each.mark]
-    read = dict(zip(subjects, read_nuisance(pool, subjects, study.readout, splits, run), strict=True))
+    read = read_nuisance(context, subjects, study.readout)
     subjects, lost = invertible_and_not(read)
     products = Inverted(
         subjects=tuple(subjects),
         read=tuple(read[subject] for subject in subjects),
-        metamers=tuple(make_metamers(pool, subjects, study.metamers, study.witness, seen_by, splits, run)),
+        metamers=tuple(make_metamers(context, subjects, study.metamers, study.witness, seen_by)),
         marked=tuple(marks),
-        shifts=tuple(measure_shifts(pool, marks, splits, run)),
+        shifts=tuple(measure_shifts(context, marks)),
         attacked=tuple(
             attack(
-                pool,
+                context,
                 [(subject, attempt) for subject in subjects for attempt in study.attacks],
-                splits,
                 study.images,
                 study.block,
-                run,
             )
         ),
         unfit=(*unfit, *lost),
     )
-    return summarise_invertibility(products, study.budgets, splits, run.seed)
+    return summarise_invertibility(products, study.budgets, context.splits, context.seed)
 
 
 def trainings(study: Invertibility) -> tuple[list[Training], list[Training]]:

@@ -7,41 +7,36 @@ from typing import Any
 import numpy as np
 import torch
 
-from flows.configuration import ParameterDiffusion, Strategies
+from flows.configuration import ParameterDiffusion
 from flows.strategies_elsewhere import Elsewhere, moved
 from methods.evaluation.distribution import distribution
 from methods.evaluation.diversity import diversity
-from storage.datasets import Splits
 from storage.files import Ref
 from storage.scores import read_scores
 from storage.snapshot_set import SnapshotSet
-from tasks.collect import collect
-from tasks.evaluate import ORIGINAL, evaluate
-from tasks.fit import fit
-from tasks.pool import Pool
-from tasks.rows import Material, matrix_of
-from tasks.run import Run
-from tasks.sample import sample
-from tasks.train import train
-from tasks.unfit import as_records, distribution_or_entry, sorted_out
+from tasks.classifiers.collect import collect
+from tasks.classifiers.evaluate import ORIGINAL, evaluate
+from tasks.classifiers.train import train
+from tasks.classifiers.training_rows import Material, matrix_of
+from tasks.generation.fit import fit
+from tasks.generation.sample import sample
+from tasks.results.unfit import as_records, distribution_or_entry, sorted_out
+from tasks.runtime.context import RunContext
 
 BASELINES = ("mean", "gaussian")
 """Made from the same rows, without any diffusion."""
 
 
-def measured(
-    study: Strategies, own: ParameterDiffusion, pool: Pool, splits: Splits, elsewhere: Elsewhere, run: Run
-) -> dict[str, Any]:
+def measured(own: ParameterDiffusion, elsewhere: Elsewhere, context: RunContext) -> dict[str, Any]:
     """Everything that is known of one strategy."""
     seeds, config, kind = own.seeds, own.generator, own.generator.kind
-    bases = train(pool, own.apparatus, splits, seeds, run)
-    snapshots, _ = collect(pool, own.apparatus, splits, seeds, bases, run)
+    bases = train(context, seeds)
+    snapshots, _ = collect(context, seeds, bases)
     material = Material(snapshots=snapshots, fit_rows=own.fit_rows)
     names = (kind, *BASELINES)
-    sampled, missing = sorted_out(
-        sample(pool, config, names, material, fit(pool, config, names, material, seeds, bases, run), own.samples, run)
-    )
-    scores = read_scores([ref.path for ref in evaluate(pool, snapshots, sampled, seeds, bases, run)])
+    fits = fit(context, config, names, material, seeds, bases)
+    sampled, missing = sorted_out(sample(context, config, names, material, fits, own.samples))
+    scores = read_scores([ref.path for ref in evaluate(context, snapshots, sampled, seeds, bases)])
     stored = SnapshotSet.open(snapshots)
     accuracies = {name: scores.test_accuracy[scores.generator == name] for name in (ORIGINAL, *names)}
     return {
@@ -49,10 +44,10 @@ def measured(
         "numbers": stored.layout.size,
         "diversity": _diversity(snapshots, seeds),
         "live": float(np.mean(stored.scalars().column("accuracy").to_numpy())),
-        "original": distribution(accuracies[ORIGINAL], seed=run.seed),
-        "generated": distribution_or_entry(accuracies[kind], list(missing.values()), run.seed),
-        "baselines": {name: distribution(accuracies[name], seed=run.seed) for name in BASELINES},
-        **moved(study, own, pool, splits, snapshots, bases, elsewhere, sampled, list(missing.values()), run),
+        "original": distribution(accuracies[ORIGINAL], seed=context.seed),
+        "generated": distribution_or_entry(accuracies[kind], list(missing.values()), context.seed),
+        "baselines": {name: distribution(accuracies[name], seed=context.seed) for name in BASELINES},
+        **moved(own, context, snapshots, bases, elsewhere, sampled, list(missing.values())),
         "unfit": as_records(missing.values()),
         "references": {"snapshots": dataclasses.asdict(snapshots)},
     }

@@ -20,12 +20,13 @@ from methods.errors import GateFailed, WeightsmithError
 from methods.progress import OnStep
 from storage.files import publish
 from storage.formats import publish_json
-from tasks.environment import environment
-from tasks.pool import InlinePool
-from tasks.remembered import forget
-from tasks.resources import Resources
-from tasks.run import Run
-from tasks.threads import fixed_threads
+from tasks.runtime.context import RunContext
+from tasks.runtime.environment import environment
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.resources import Resources
+from tasks.runtime.run import Run
+from tasks.runtime.threads import fixed_threads
+from tasks.runtime.worker_cache import forget
 
 STUDIES = "studies"
 """The name under which a night reports how many of its studies are done."""
@@ -155,7 +156,9 @@ def run_study(night: Night, name: str, study: Study, on_step: OnStep) -> dict[st
             splits = loaded(study, Path(night.data_home))
         bound = run.bound(splits.digest, study.apparatus)
         with fixed_threads(study.resources.threads):
-            summary, details = body(study, InlinePool(study.apparatus, splits, times), splits, bound)
+            pool = InlinePool(study.apparatus, splits, times)
+            context = RunContext(pool=pool, run=bound, splits=splits, apparatus=study.apparatus)
+            summary, details = body(study, context)
         told = summary | {"state": "completed", "error": None}
     except Exception as error:  # whatever it is, the other studies and nights are not concerned
         told = failed(error)

@@ -29,8 +29,8 @@ from flows.transplant import transplant
 from methods.errors import BadSetting, WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
-from tasks.cluster import one_ray
-from tasks.run import Run, digest
+from tasks.runtime.cluster import one_ray
+from tasks.runtime.run import Run, digest
 
 FLOWS: dict[str, Callable[..., str]] = {
     "parameter_diffusion": parameter_diffusion,
@@ -159,7 +159,7 @@ def unfinished_night(home: Path, preset: str, studies: dict[str, Study], order: 
 
 def asked(run: Run, order: Order, rotating: int) -> dict[str, Any]:
     """What must be equal, besides the configurations, for one night to go on with another's studies."""
-    return {"fresh": order.fresh, "rotating_seed": rotating, "key": run.key("night")}
+    return {"fresh": order.fresh, "rotating_seed": rotating, "key": run.product_key("night")}
 
 
 def configurations(studies: dict[str, Study]) -> dict[str, Any]:

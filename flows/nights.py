@@ -18,10 +18,10 @@ from flows.studies import Study, as_json
 from storage.datasets import Splits
 from storage.formats import publish_json, read_json
 from storage.lock import home_lock
-from tasks.cluster import one_ray
-from tasks.pool import Job, WorkerLost, ray_pool
-from tasks.run import digest, package_versions
-from tasks.source import summary_digest
+from tasks.runtime.cluster import one_ray
+from tasks.runtime.pool import Job, WorkerLost, ray_pool
+from tasks.runtime.run import digest, package_versions
+from tasks.runtime.source_digest import summary_digest
 
 
 def studies_of(wanted: Nights, day: date) -> dict[str, Study]:

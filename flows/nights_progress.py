@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.night_job import STUDIES
-from tasks.words import duration
+from tasks.results.formatting import duration
 
 LOG_SECONDS = 60.0
 

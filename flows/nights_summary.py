@@ -12,8 +12,8 @@ from flows.night_job import Night
 from flows.progress import console
 from flows.studies import as_json
 from storage.formats import publish_json
-from tasks.environment import environment
-from tasks.run import digest
+from tasks.runtime.environment import environment
+from tasks.runtime.run import digest
 
 Record = Mapping[str, Any]
 

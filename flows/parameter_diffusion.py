@@ -16,5 +16,5 @@ def parameter_diffusion(study: ParameterDiffusion | str = "digits", order: Order
     """
     chosen = configured(study, ParameterDiffusion)
     with study_run(chosen, order) as workplace:
-        summary, details = generate_and_compare(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = generate_and_compare(chosen, workplace.context)
         return workplace.publish(summary, details)

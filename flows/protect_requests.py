@@ -5,7 +5,7 @@ from pathlib import Path
 
 from methods.errors import BadSetting
 from storage.photographs.loading import ENDINGS
-from tasks.given_region import Box, Request
+from tasks.protection.given_region import Box, Request
 
 
 def planned(

@@ -17,15 +17,15 @@ from methods.protection.objective import Losses
 from methods.protection.runtime_faithful import RuntimeFaithful
 from methods.protection.runtime_pgd import RuntimePgd
 from methods.protection.saving import LEVELS
-from tasks.adapters.inpainters import DEFAULT, Editor, OwnInpainter, ReleasedLama
-from tasks.adapters.scripted import TorchScriptFile
-from tasks.editors import tool
-from tasks.given_image import Given, read_image
-from tasks.given_region import Request
-from tasks.keep_protected import decided_by, keep, kept
-from tasks.protect_image import Made, Searched, protect_image
-from tasks.resources import Resources
-from tasks.threads import fixed_threads
+from tasks.protection.adapters.inpainters import DEFAULT, Editor, OwnInpainter, ReleasedLama
+from tasks.protection.adapters.scripted import TorchScriptFile
+from tasks.protection.editors import tool
+from tasks.protection.given_image import Given, read_image
+from tasks.protection.given_region import Request
+from tasks.protection.protect_image import Made, Searched, protect_image
+from tasks.protection.protected_files import decided_by, keep, kept
+from tasks.runtime.resources import Resources
+from tasks.runtime.threads import fixed_threads
 
 MethodName = Literal["faithful", "pgd", "strong"]
 Way = Literal["jpeg", "resize"]

@@ -7,30 +7,26 @@ import torch
 from flows.configuration_protection import ImageProtection
 from methods.errors import Diverged
 from methods.protection.training_time import TrainingTime
-from storage.datasets import Splits
-from tasks.attack import chosen_samples
-from tasks.backdoor_fills import measure_backdoor
-from tasks.editors import Tool, Trained, gather, name_of
-from tasks.fills import measure_fills
-from tasks.implant import implanted, implanting
-from tasks.judge_edits import judge_edits
-from tasks.pool import Pool
-from tasks.protect import USUAL, Block, Trial, blocks, protect
-from tasks.run import Run
-from tasks.summarise_protection import Products, summarise_protection
-from tasks.unfit import unfit_of
+from tasks.protection.backdoor_quality import measure_backdoor
+from tasks.protection.backdoor_training import implanted, implanting
+from tasks.protection.editors import Tool, Trained, gather, name_of
+from tasks.protection.inpainting_quality import measure_fills
+from tasks.protection.judge_edits import judge_edits
+from tasks.protection.protect import USUAL, Block, Trial, blocks, protect
+from tasks.protection.summarise_protection import Products, summarise_protection
+from tasks.results.unfit import unfit_of
+from tasks.robustness.attack import chosen_samples
+from tasks.runtime.context import RunContext
 
 
-def protect_and_edit(
-    study: ImageProtection, pool: Pool, splits: Splits, run: Run
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def protect_and_edit(study: ImageProtection, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already.
 
     Raises `Diverged` where the training of the study's own inpainter diverges.
     """
     check(study)
-    digest, expansion = splits.digest, study.judge.expansion
-    tools, unfit = gather(pool, study.wanted, study.data, study.quality, digest, run)
+    splits, expansion = context.splits, study.judge.expansion
+    tools, unfit = gather(context, study.wanted, study.data, study.quality)
     if record := unfit.get(name_of(study.inpainter)):  # there is nobody to protect from
         raise Diverged(problem=f"{record.part}: {record.problem}", remedy=record.remedy, step=0)
     named = set(map(name_of, study.variants))
@@ -39,27 +35,25 @@ def protect_and_edit(
     plan = planned(study, subject, variants, samples)
     training = []
     if study.backdoor is not None and study.implanting is not None:
-        training.append(implanting(subject, study.backdoor, study.implanting, digest, run))
-    made, trained = protect(pool, plan, study.regions, expansion, digest, run, beside=training)
+        training.append(implanting(subject, study.backdoor, study.implanting, context.run))
+    made, trained = protect(context, plan, study.regions, expansion, beside=training)
     fitted, backdoor = list(tools), {}
     if study.backdoor is not None and trained and (record := unfit_of(trained[0])):
         unfit |= dict.fromkeys((trial.name for trial in triggers(study)), record)
     elif study.backdoor is not None and trained:
         fitted.append(spoilt := implanted(trained[0]))
-        backdoor = measure_backdoor(pool, subject, spoilt, study.backdoor, study.quality, digest, run)
+        backdoor = measure_backdoor(context, subject, spoilt, study.backdoor, study.quality)
         triggered = [block for trial in triggers(study) for block in blocks(trial, spoilt, samples, study.block)]
         plan += triggered
-        made += protect(pool, triggered, study.regions, expansion, digest, run)[0]
+        made += protect(context, triggered, study.regions, expansion)[0]
     edited = judge_edits(
-        pool,
+        context,
         [(block, ref, others(block, subject, tools)) for block, ref in zip(plan, made, strict=True)],
         study.judge,
         study.transforms,
         study.regions,
-        digest,
-        run,
     )
-    fills = measure_fills(pool, fitted, study.quality, samples, digest, run)
+    fills = measure_fills(context, fitted, study.quality, samples)
     products = Products(
         plan=tuple(plan), protected=tuple(made), judged=tuple(edited), fills=fills, backdoor=backdoor, unfit=unfit
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows.report.table import markdown
 from storage.tracking import log_run
-from tasks.stage import stage
+from tasks.runtime.stage import stage
 
 
 @stage

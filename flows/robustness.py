@@ -16,5 +16,5 @@ def robustness(study: Robustness | str = "digits", order: Order = Order()) -> st
     """
     chosen = configured(study, Robustness)
     with study_run(chosen, order) as workplace:
-        summary, details = attack_and_compare(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = attack_and_compare(chosen, workplace.context)
         return workplace.publish(summary, details)

@@ -25,11 +25,12 @@ from storage.datasets import Splits
 from storage.formats import publish_json
 from storage.lock import home_lock
 from storage.photographs import Photographs
-from tasks.environment import environment
-from tasks.pool import Pool, ray_pool
-from tasks.ray_output import listen
-from tasks.run import Run, digest
-from tasks.threads import fixed_threads
+from tasks.runtime.context import RunContext
+from tasks.runtime.environment import environment
+from tasks.runtime.pool import ray_pool
+from tasks.runtime.ray_output import listen
+from tasks.runtime.run import Run, digest
+from tasks.runtime.threads import fixed_threads
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +55,24 @@ class Order:
 class Workplace:
     """What a study works with while it runs."""
 
-    run: Run
+    context: RunContext
     study: Study
-    splits: Splits
-    pool: Pool
     display: Display
     started: datetime
     order: Order
 
     def publish(self, summary: dict[str, Any], details: dict[str, Any]) -> str:
         """Writes the run's files and the report; returns the folder. They are sent when the study has ended."""
-        folder = self.run.folder
+        folder = self.context.run.folder
         publish_json(folder / "details.json", details)
         summary |= {"claims": as_summary({self.study.study: summary})}
         publish_json(folder / "summary.json", self.common() | {"state": "completed", "error": None} | summary)
-        point_latest(self.run)
+        point_latest(self.context.run)
         report(str(folder))
         return str(folder)
 
     def common(self) -> dict[str, Any]:
-        return common_keys(self.run, self.study, self.started, self.display.seconds) | rotating(self.order)
+        return common_keys(self.context.run, self.study, self.started, self.display.seconds) | rotating(self.order)
 
 
 def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, float]) -> dict[str, Any]:
@@ -119,7 +118,13 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
                 splits = loaded(study, home)
             stack.enter_context(fixed_threads(study.resources.threads))  # of what the driver computes itself
             pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
-            yield Workplace(run.bound(splits.digest, study.apparatus), study, splits, pool, display, started, order)
+            context = RunContext(
+                pool=pool,
+                run=run.bound(splits.digest, study.apparatus),
+                splits=splits,
+                apparatus=study.apparatus,
+            )
+            yield Workplace(context, study, display, started, order)
         except Exception as error:
             shown = record(
                 run.folder, error, lambda: common_keys(run, study, started, display.seconds) | rotating(order)

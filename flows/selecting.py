@@ -13,9 +13,9 @@ from methods.errors import BadSetting
 from methods.layout import Layout
 from storage import datasets
 from storage.datasets import Data, Splits
-from tasks.grid import Unit, set_folder
-from tasks.laboratory import Laboratory
-from tasks.run import Run
+from tasks.classifiers.bulk_collection import Unit, set_folder
+from tasks.classifiers.laboratory import Laboratory
+from tasks.runtime.run import Run
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,5 +16,5 @@ def strategies(study: Strategies | str = "digits", order: Order = Order()) -> st
     """
     chosen = configured(study, Strategies)
     with study_run(chosen, order) as workplace:
-        summary, details = compare_strategies(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = compare_strategies(chosen, workplace.context)
         return workplace.publish(summary, details)

@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 
 from flows.configuration import ParameterDiffusion, Strategies
+from methods.backdoor.badnets import BadNets
 from methods.evaluation.distribution import distribution
 from methods.layout import Layout
-from storage.datasets import Splits
 from storage.files import Ref
 from storage.formats import read_json
 from storage.snapshot_set import SnapshotSet
-from tasks.align import ALIGNED, AS_IS, Weights, align, matched_correlation
-from tasks.backdoor_defences import defences
-from tasks.fine_tune import fine_tune
-from tasks.pool import Pool
-from tasks.recipients import BADNETS, INDEPENDENT
-from tasks.run import Run
-from tasks.sample import Samples
-from tasks.subjects import COLLECTED, GENERATED
-from tasks.train import train
-from tasks.transplant import Graft, read_transplant, transplant
-from tasks.transplanted import FINE_TUNED, Rows, alone, pooled, told
-from tasks.unfit import Unfit, entry, unfit_of
+from tasks.classifiers.train import train
+from tasks.generation.sample import Samples
+from tasks.results.unfit import Unfit, entry, unfit_of
+from tasks.robustness.models_under_test import COLLECTED, GENERATED
+from tasks.runtime.context import RunContext
+from tasks.transplant.align import ALIGNED, AS_IS, Alignment, Weights, align, matched_correlation
+from tasks.transplant.backdoor_defences import Defended, defences
+from tasks.transplant.fine_tune import fine_tune
+from tasks.transplant.recipients import BADNETS, INDEPENDENT
+from tasks.transplant.transplant import Graft, read_transplant, transplant
+from tasks.transplant.transplant_products import FINE_TUNED, Rows, alone, pooled, told
 
 TRIED = (AS_IS, ALIGNED)
 Found = dict[tuple[str, str], Rows]
@@ -34,45 +33,48 @@ Found = dict[tuple[str, str], Rows]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
     """hosts: by name, the networks that rows are moved into. tuned: per layout, the backdoored one with its parameters
-    fine-tuned on clean images, for `read_transplant`; none where fine-tuning diverges."""
+    fine-tuned on clean images, for `read_transplant`; none where fine-tuning diverges. alignment, backdoor, defended:
+    as in the study."""
 
     hosts: Mapping[str, Weights]
     tuned: Mapping[Layout, Ref]
+    alignment: Alignment
+    backdoor: BadNets
+    defended: Defended
 
 
-def prepare(study: Strategies, layouts: Sequence[Layout], pool: Pool, splits: Splits, run: Run) -> Elsewhere:
+def prepare(study: Strategies, layouts: Sequence[Layout], context: RunContext) -> Elsewhere:
     """The recipients, trained alike but for the poison, and fine-tuning, which transplants are compared with."""
     hosts = {
         name: Weights(
             seed=study.recipient,
-            base=train(pool, study.apparatus, splits, [study.recipient], run, poison=poison)[0],
+            base=train(context, [study.recipient], poison=poison)[0],
         )
         for name, poison in {INDEPENDENT: None, BADNETS: study.backdoor}.items()
     }
     backdoored, tuned = hosts[BADNETS], {}
     for layout in dict.fromkeys(layouts):
-        rows = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        rows = fine_tune(context, backdoored, layout, study.fine_tuning, study.alignment.images)
         if unfit_of(rows) is not None:
             continue
         graft = Graft(
             name=FINE_TUNED, rows=rows, collected=False, layout=layout, donor=backdoored, recipient=backdoored
         )
-        matchings = align(pool, [graft.pair], layout, study.alignment, splits, run)
-        (tuned[layout],) = transplant(pool, [graft], matchings, study.backdoor, splits, run, kinds=(AS_IS,))
-    return Elsewhere(hosts=hosts, tuned=tuned)
+        matchings = align(context, [graft.pair], layout, study.alignment)
+        (tuned[layout],) = transplant(context, [graft], matchings, study.backdoor, kinds=(AS_IS,))
+    return Elsewhere(
+        hosts=hosts, tuned=tuned, alignment=study.alignment, backdoor=study.backdoor, defended=study.defended
+    )
 
 
 def moved(
-    study: Strategies,
     own: ParameterDiffusion,
-    pool: Pool,
-    splits: Splits,
+    context: RunContext,
     snapshots: Ref,
     bases: Sequence[Ref],
     elsewhere: Elsewhere,
     sampled: Samples,
     missing: Sequence[Unfit],
-    run: Run,
 ) -> dict[str, Any]:
     """Accuracies of generated and of collected rows in the clean recipient, and what both do to the backdoored one.
 
@@ -93,8 +95,8 @@ def moved(
         for source, rows in ((COLLECTED, snapshots), (GENERATED, sampled.get((seed, kind))))
         if rows is not None
     }
-    matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
-    files = transplant(pool, list(grafts.values()), matchings, study.backdoor, splits, run, kinds=TRIED)
+    matchings = align(context, [graft.pair for graft in grafts.values()], layout, elsewhere.alignment)
+    files = transplant(context, list(grafts.values()), matchings, elsewhere.backdoor, kinds=TRIED)
     found: Found = {}
     for (host, source, _), ref in zip(grafts, files, strict=True):
         found.setdefault((host, source), []).append(read_transplant(ref))
@@ -104,18 +106,18 @@ def moved(
 
     def accuracies(source: str, order: str) -> dict[str, Any]:
         rows = found.get((INDEPENDENT, source))
-        return distribution(pooled(rows, order, "accuracy"), seed=run.seed) if rows else entry(missing)
+        return distribution(pooled(rows, order, "accuracy"), seed=context.seed) if rows else entry(missing)
 
     return {
         "transplanted": accuracies(GENERATED, ALIGNED),
         "transplanted_as_is": accuracies(GENERATED, AS_IS),
         "collected_transplanted": accuracies(COLLECTED, ALIGNED),
         "matched_correlation": float(np.mean(seen)) if seen else None,
-        "backdoor": _backdoor(study, found, elsewhere.tuned.get(layout), run.seed),
+        "backdoor": _backdoor(elsewhere.defended, found, elsewhere.tuned.get(layout), context.seed),
     }
 
 
-def _backdoor(study: Strategies, found: Found, tuned: Ref | None, seed: int) -> dict[str, Any]:
+def _backdoor(defended: Defended, found: Found, tuned: Ref | None, seed: int) -> dict[str, Any]:
     """`recipient`: as it is. `defences`: what became of it, as in the study `transplant`."""
     recipient = alone(found[BADNETS, COLLECTED])
     candidates = {
@@ -126,4 +128,4 @@ def _backdoor(study: Strategies, found: Found, tuned: Ref | None, seed: int) -> 
     }
     if tuned is not None:
         candidates[FINE_TUNED] = told([read_transplant(tuned)], AS_IS, seed)
-    return {"recipient": recipient, "defences": defences(candidates, recipient, study.defended)}
+    return {"recipient": recipient, "defences": defences(candidates, recipient, defended)}

@@ -16,5 +16,5 @@ def transplant(study: Transplant | str = "digits", order: Order = Order()) -> st
     """
     chosen = configured(study, Transplant)
     with study_run(chosen, order) as workplace:
-        summary, details = transplant_and_compare(chosen, workplace.pool, workplace.splits, workplace.run)
+        summary, details = transplant_and_compare(chosen, workplace.context)
         return workplace.publish(summary, details)

@@ -7,47 +7,43 @@ from flows.configuration_transplant import Transplant
 from flows.unseen import check_unseen, generate_for_unseen
 from methods.errors import BadSetting
 from storage.datasets import Splits
-from tasks.align import AS_IS, Weights, align
-from tasks.collect import collect
-from tasks.fine_tune import fine_tune
-from tasks.fit import fit
-from tasks.generators import one_shot
-from tasks.laboratory import Laboratory
-from tasks.mistakes import make_mistakes
-from tasks.pool import Pool
-from tasks.recipients import BADNETS, SOURCE, recipients
-from tasks.rows import Material
-from tasks.run import Run
-from tasks.sample import sample
-from tasks.subjects import COLLECTED, GENERATED
-from tasks.summarise_transplants import summarise_transplants
-from tasks.train import train
-from tasks.transplant import Graft, transplant
-from tasks.transplanted import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
-from tasks.unfit import sorted_out, unfit_of
+from tasks.classifiers.collect import collect
+from tasks.classifiers.train import train
+from tasks.classifiers.training_rows import Material
+from tasks.generation.fit import fit
+from tasks.generation.generators import one_shot
+from tasks.generation.sample import sample
+from tasks.results.unfit import sorted_out, unfit_of
+from tasks.robustness.models_under_test import COLLECTED, GENERATED
+from tasks.runtime.context import RunContext
+from tasks.transplant.align import AS_IS, Weights, align
+from tasks.transplant.failure_modes import make_mistakes
+from tasks.transplant.fine_tune import fine_tune
+from tasks.transplant.recipients import BADNETS, SOURCE, recipients
+from tasks.transplant.summarise_transplants import summarise_transplants
+from tasks.transplant.transplant import Graft, transplant
+from tasks.transplant.transplant_products import FINE_TUNED, ONE_SHOT, Grafts, Transplanted
 
 
-def transplant_and_compare(
-    study: Transplant, pool: Pool, splits: Splits, run: Run
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def transplant_and_compare(study: Transplant, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
     base = dataclasses.replace(study.base, seeds=study.seeds, seed=study.seed)
-    layout = Laboratory.layout_for(base.apparatus, splits)
+    layout, splits = context.layout, context.splits
     check(study, splits)
     config, kind = base.generator, base.generator.kind
-    bases = train(pool, base.apparatus, splits, base.seeds, run)
+    bases = train(context, base.seeds)
     donors = [Weights(seed=seed, base=ref) for seed, ref in zip(base.seeds, bases, strict=True)]
-    hosts, failed = recipients(pool, base.apparatus, splits, donors, study.recipient, study.backdoor, run)
-    snapshots, _ = collect(pool, base.apparatus, splits, base.seeds, bases, run)
+    hosts, failed = recipients(context, donors, study.recipient, study.backdoor)
+    snapshots, _ = collect(context, base.seeds, bases)
     material = Material(snapshots=snapshots, fit_rows=base.fit_rows)
-    fits = fit(pool, config, [kind], material, base.seeds, bases, run)
-    generated, missing = sorted_out(sample(pool, config, [kind], material, fits, base.samples, run))
+    fits = fit(context, config, [kind], material, base.seeds, bases)
+    generated, missing = sorted_out(sample(context, config, [kind], material, fits, base.samples))
     hasty = one_shot(config)
-    unsampled, unshot = sorted_out(sample(pool, hasty, [kind], material, fits, base.samples, run) if hasty else {})
+    unsampled, unshot = sorted_out(sample(context, hasty, [kind], material, fits, base.samples) if hasty else {})
 
     backdoored = hosts[BADNETS][0] if BADNETS in hosts else None
     if backdoored is not None:
-        tuned = fine_tune(pool, backdoored, layout, study.fine_tuning, study.alignment.images, splits, run)
+        tuned = fine_tune(context, backdoored, layout, study.fine_tuning, study.alignment.images)
         if record := unfit_of(tuned):
             failed[FINE_TUNED] = record
     else:
@@ -66,16 +62,14 @@ def transplant_and_compare(
                     donor=donor,
                     recipient=recipient,
                 )
-    matchings = align(pool, [graft.pair for graft in grafts.values()], layout, study.alignment, splits, run)
+    matchings = align(context, [graft.pair for graft in grafts.values()], layout, study.alignment)
     if backdoored is not None:
-        matchings |= align(pool, [(backdoored, backdoored)], layout, study.alignment, splits, run)
+        matchings |= align(context, [(backdoored, backdoored)], layout, study.alignment)
     moved = transplant(
-        pool,
+        context,
         list(grafts.values()),
         matchings,
         study.backdoor,
-        splits,
-        run,
         images=study.test_images,
         stitching=study.stitching,
     )
@@ -91,23 +85,19 @@ def transplant_and_compare(
             name=FINE_TUNED, rows=tuned, collected=False, layout=layout, donor=backdoored, recipient=backdoored
         )
     written = transplant(
-        pool,
+        context,
         list(plain.values()),
         matchings,
         study.backdoor,
-        splits,
-        run,
         kinds=(AS_IS,),
         images=study.test_images,
     )
     wrong = make_mistakes(
-        pool,
+        context,
         [(donor, generated[donor.seed, kind]) for donor in donors if (donor.seed, kind) in generated],
         layout,
         study.mistakes,
         study.test_images,
-        splits,
-        run,
     )
     products = Transplanted(
         grafts=grafts | plain,
@@ -122,7 +112,7 @@ def transplant_and_compare(
     )
     summary, details = summarise_transplants(products, splits, study.defended, study.seed)
     if study.held_out is not None:
-        unseen, facts = generate_for_unseen(study.held_out, base, study.alignment, pool, splits, run)
+        unseen, facts = generate_for_unseen(study.held_out, study.alignment, context)
         verdict = f"{summary['verdict']} {facts['verdict']}"
         unfit = [*summary["unfit"], *facts.pop("unfit")]
         summary |= {"held_out": unseen, "held_out_facts": facts, "verdict": verdict, "unfit": unfit}

@@ -26,6 +26,11 @@ class Ref:
     path: str
     sha256: str
 
+    @property
+    def key(self) -> str:
+        """What it counts by where a job is given it: its content, wherever it lies."""
+        return self.sha256
+
 
 def sha256(path: Location) -> str:
     """Hash (hex) of a file's bytes. Raises `MissingFile`."""

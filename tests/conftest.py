@@ -23,7 +23,7 @@ jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
 
 from methods.audit.audit import Models, Roles, audit_network  # noqa: E402
 from methods.evaluation.distribution import difference, distribution  # noqa: E402
-from tasks.audited import audited, evidence  # noqa: E402
+from tasks.generation.audit_summary import audited, evidence  # noqa: E402
 
 # Prefect looks at this when it is imported: tests leave the state of the checkout and of the user alone
 PREFECT_STATE = tempfile.TemporaryDirectory(prefix="prefect-")

@@ -8,7 +8,7 @@ from methods.generation.autoencoding import AutoencoderTraining
 from methods.generation.latent_ddpm import Diffusion
 from models.autoencoder import Conv1dAutoencoder
 from models.denoiser import Conv1dUnet
-from tasks.generators import LatentDdpm
+from tasks.generation.generators import LatentDdpm
 
 BASE = Cell(varied="base", value="as preset", published=-4.2)
 

@@ -17,12 +17,12 @@ from methods.protection.training_time import TrainingTime
 from models.lama import FourierUNet, InpaintingNetwork, Lama
 from models.patch_discriminator import PatchDiscriminator
 from storage.photographs import Photographs
-from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import OwnInpainter, ReleasedLama
-from tasks.editors import Trained
-from tasks.protect import USUAL, Trial
-from tasks.regions import Regions
-from tasks.transforms import JpegFile
+from tasks.protection.adapters.classical import Classical
+from tasks.protection.adapters.inpainters import OwnInpainter, ReleasedLama
+from tasks.protection.editors import Trained
+from tasks.protection.protect import USUAL, Trial
+from tasks.protection.regions import Regions
+from tasks.protection.transforms import JpegFile
 
 SWEEP = (4 / 255, USUAL, 8 / 255, 16 / 255)
 CLASSICAL = (Classical(), Classical(kind="navier_stokes"))

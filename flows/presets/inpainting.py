@@ -3,7 +3,7 @@
 from methods.inpainting.training import InpainterTraining
 from models.lama import FourierUNet
 from storage.photographs import Photographs
-from tasks.train_inpainter import InpainterRecipe
+from tasks.protection.train_inpainter import InpainterRecipe
 
 
 def small() -> InpainterRecipe:

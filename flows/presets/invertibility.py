@@ -12,10 +12,10 @@ from methods.invertibility.readout import Readout
 from methods.invertibility.schedule import AdamaxSteps
 from models import CifarResNet, ConvNet, InvertibleNetwork
 from storage.datasets import Data
-from tasks.attempts import Attempt
-from tasks.metamers import Exhibition
-from tasks.robust import Budgets
-from tasks.witness import Witness
+from tasks.invertibility.metamers import Exhibition
+from tasks.invertibility.reference_classifier import Witness
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.attack_metrics import Budgets
 
 
 def _attempts(budgets: Budgets, *, searches: int, steps: int) -> tuple[Attempt, ...]:

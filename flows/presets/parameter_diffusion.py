@@ -8,8 +8,8 @@ from models import CifarResNet, ConvNet
 from models.autoencoder import Conv1dAutoencoder, LinearAutoencoder
 from models.denoiser import Conv1dUnet
 from storage.datasets import Data
-from tasks.generators import LatentDdpm
-from tasks.resources import Resources
+from tasks.generation.generators import LatentDdpm
+from tasks.runtime.resources import Resources
 
 LAST_NORMS = ("layer4.1.bn1.*", "layer4.1.bn2.*")
 LAST_NORMS_AND_HEAD = (*LAST_NORMS, "linear.*")

@@ -21,9 +21,9 @@ from methods.defences.adversarial_training import AdversarialTraining
 from methods.defences.distillation import Distillation
 from methods.defences.supervised import Schedule
 from methods.defences.undefended import Undefended
-from tasks.attempts import Attempt
-from tasks.robust import Budgets
-from tasks.tutorial import Tutorial
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.attack_metrics import Budgets
+from tasks.robustness.tutorial import Tutorial
 
 PLAIN = PlainGradient(epsilon=0.2, step_size=1.0, targeted_step_size=0.05)
 """The tutorial's descent, with steps and ε for small pictures in place of photographs."""

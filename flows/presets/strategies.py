@@ -15,9 +15,9 @@ from methods.generation.autoencoding import AutoencoderTraining, GateLimits
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.autoencoder import Conv1dAutoencoder
 from models.denoiser import Conv1dUnet
-from tasks.align import Alignment
-from tasks.fine_tune import FineTuning
-from tasks.generators import LatentDdpm
+from tasks.generation.generators import LatentDdpm
+from tasks.transplant.align import Alignment
+from tasks.transplant.fine_tune import FineTuning
 
 HEAD = ("linear.*",)
 

@@ -8,10 +8,10 @@ from flows.presets import parameter_diffusion as bases
 from methods.backdoor.badnets import BadNets
 from methods.backdoor.triggers import Patch
 from methods.collection.strategy import LastPhase, Training
-from tasks.align import Alignment
-from tasks.fine_tune import FineTuning
-from tasks.held_out import HeldOut
-from tasks.mistakes import Mistakes
+from tasks.transplant.align import Alignment
+from tasks.transplant.failure_modes import Mistakes
+from tasks.transplant.fine_tune import FineTuning
+from tasks.unseen.held_out import HeldOut
 
 
 def smoke() -> Transplant:

@@ -7,8 +7,8 @@ from models import CifarResNet
 from models.conv_net import ConvNet
 from models.token_denoiser import TokenSet
 from storage.datasets import Data
-from tasks.generators import GramPca
-from tasks.token_generator import TokenDiffusion
+from tasks.generation.generators import GramPca
+from tasks.generation.token_generator import TokenDiffusion
 
 WHOLE = ("*",)
 DIGITS = Data(source="digits", validation=0.2, crop_padding=1)

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
-from tasks.ablating import BASE, has_models
-from tasks.unfit import UNFIT
-from tasks.words import interval, percent, signed
+from tasks.generation.summarise_ablations import BASE, has_models
+from tasks.results.formatting import interval, percent, signed
+from tasks.results.unfit import UNFIT
 
 MARKS = {"mean": ("D", INK), "average_of_16": ("^", PURPLE), "gaussian": ("X", GREEN)}
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from flows.report import audit_figures
 from flows.report.chapter import Plot
-from tasks.words import GENERATORS, interval, percent, signed
+from tasks.results.formatting import GENERATORS, interval, percent, signed
 
 MEANINGS = {
     "unfit": "no rows to audit, on one network or more",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SKY, panels, styled
-from tasks.words import GENERATORS
+from tasks.results.formatting import GENERATORS
 
 
 @styled

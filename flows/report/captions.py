@@ -7,7 +7,7 @@ import numpy as np
 
 from flows.report.comparison import baselines_of, subject_of
 from flows.report.style import PANELS
-from tasks.words import GENERATORS, number, percent
+from tasks.results.formatting import GENERATORS, number, percent
 
 
 def accuracies(summary: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.report.shortfalls import has_numbers, note, with_numbers
-from tasks.unfit import UNFIT
-from tasks.words import GENERATORS, interval, meaning, percent, signed
+from tasks.results.formatting import GENERATORS, interval, meaning, percent, signed
+from tasks.results.unfit import UNFIT
 
 HEADS = ("n", "mean", "95 % interval", "difference", "95 % interval", "median", "best", "worst", "std", "chosen")
 UNFIT_CELLS = ("0", UNFIT, *[""] * (len(HEADS) - 2))

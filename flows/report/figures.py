@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PANELS, PURPLE, SEEDS, panels, styled
-from tasks.words import GENERATORS, percent
+from tasks.results.formatting import GENERATORS, percent
 
 FEW = 5
 

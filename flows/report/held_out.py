@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
-from tasks.held_out_rows import EXPECTED, GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL, RECIPIENT
-from tasks.summarise_held_out import OWN
-from tasks.unfit import UNFIT
-from tasks.words import interval, percent, signed
+from tasks.results.formatting import interval, percent, signed
+from tasks.results.unfit import UNFIT
+from tasks.unseen.held_out_rows import EXPECTED, GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL, RECIPIENT
+from tasks.unseen.summarise_held_out import OWN
 
 NAMES = {
     GENERATOR: ("generated", "from what each unit shows; no row of the network was seen"),

@@ -6,8 +6,8 @@ from typing import Any
 from flows.report import image_protection_figures as figures
 from flows.report.chapter import Plot
 from flows.report.image_protection_tables import content, measured
-from tasks.implant import IMPLANTED
-from tasks.words import number
+from tasks.protection.backdoor_training import IMPLANTED
+from tasks.results.formatting import number
 
 __all__ = ["content", "plots"]
 

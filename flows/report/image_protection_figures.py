@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from flows.report.protection_sheet import Shown, sheet, tiled
 from flows.report.style import GREY, INK, ORANGE, SEEDS, panels, styled
-from tasks.words import number
+from tasks.results.formatting import number
 
 LIKENESS = "SSIM of the fills"
 

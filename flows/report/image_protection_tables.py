@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.implant import IMPLANTED
-from tasks.unfit import UNFIT
-from tasks.words import interval, number, percent
+from tasks.protection.backdoor_training import IMPLANTED
+from tasks.results.formatting import interval, number, percent
+from tasks.results.unfit import UNFIT
 
 
 def measured(summary: Mapping[str, Any]) -> Mapping[str, Any]:

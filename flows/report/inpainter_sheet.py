@@ -8,8 +8,8 @@ from torch import Tensor
 from flows.report.style import styled
 from methods.evaluation.similarity import masked_l1, masked_ssim
 from methods.inpainting.quality import Quality, holes
-from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import OwnInpainter
+from tasks.protection.adapters.classical import Classical
+from tasks.protection.adapters.inpainters import OwnInpainter
 
 ROWS = 6
 HOLE = 0.5

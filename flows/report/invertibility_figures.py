@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from flows.report.invertibility_rows import NAMES, SHORT
 from flows.report.robustness_figures import pixels
 from flows.report.style import BLUE, GREY, INK, ORANGE, SKY, styled
-from tasks.invertible import CE, CONTROL, ICE
+from tasks.invertibility.invertible_training import CE, CONTROL, ICE
 
 COLOURS = {CE: BLUE, CONTROL: SKY, ICE: ORANGE}
 ALARM = "#B00020"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.invertible import CE, CONTROL, ICE
-from tasks.unfit import UNFIT
-from tasks.words import number, percent
+from tasks.invertibility.invertible_training import CE, CONTROL, ICE
+from tasks.results.formatting import number, percent
+from tasks.results.unfit import UNFIT
 
 NAMES = {CE: "cross-entropy", CONTROL: "cross-entropy and likelihood", ICE: "independence cross-entropy"}
 SHORT = {CE: "CE", CONTROL: "CE + L", ICE: "iCE"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.claims import BY_NAME, UNITS
 from flows.headlines import HEADLINES, Headline
-from tasks.words import duration
+from tasks.results.formatting import duration
 
 SPREAD = ("n", "mean", "std", "worst", "best")
 

@@ -25,7 +25,7 @@ from flows.report.claims import claim_rows
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
-from tasks import words
+from tasks.results import formatting as words
 
 CHAPTERS: Mapping[str, Chapter] = {
     "parameter_diffusion": parameter_diffusion,

@@ -8,8 +8,8 @@ from flows.report import audit, captions, figures
 from flows.report.chapter import Plot
 from flows.report.comparison import baselines_of, comparison, subject_of
 from flows.report.shortfalls import has_numbers, with_numbers
-from tasks.unfit import UNFIT
-from tasks.words import interval, number, percent, signed, size
+from tasks.results.formatting import interval, number, percent, signed, size
+from tasks.results.unfit import UNFIT
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:

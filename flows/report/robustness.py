@@ -6,10 +6,10 @@ from typing import Any
 from flows.report import robustness_figures
 from flows.report.chapter import Plot
 from methods.evaluation.distribution import difference
-from tasks.attack_verdict import ranked, standing
-from tasks.subjects import SIBLINGS
-from tasks.unfit import UNFIT
-from tasks.words import duration, interval, number, percent, signed
+from tasks.results.formatting import duration, interval, number, percent, signed
+from tasks.results.unfit import UNFIT
+from tasks.robustness.attack_verdict import ranked, standing
+from tasks.robustness.models_under_test import SIBLINGS
 
 MARKS = {"honest": "good", "masked": "bad", "not trained": "bad", "too few images": "plain", "": ""}
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0"}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.unfit import UNFIT, record_of
-from tasks.words import number
+from tasks.results.formatting import number
+from tasks.results.unfit import UNFIT, record_of
 
 
 def has_numbers(entry: Mapping[str, Any]) -> bool:

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, styled
-from tasks.unfit import UNFIT
-from tasks.words import interval, meaning, percent, phrase
+from tasks.results.formatting import interval, meaning, percent, phrase
+from tasks.results.unfit import UNFIT
 
 GROUPS = {"original": ("collected", BLUE, "o"), "generated": ("generated", ORANGE, "s")}
 GROUPS |= {"transplanted": ("generated, in another network", GREEN, "D")}

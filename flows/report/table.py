@@ -13,11 +13,11 @@ from flows.report.comparison import HEADS, comparison
 from flows.report.nights_table import nights_table
 from flows.report.transplant_rows import HEADS as MOVED
 from flows.report.transplant_rows import rows as moved
-from tasks.ablating import has_models
-from tasks.attack_verdict import ranked, standing
-from tasks.subjects import SIBLINGS
-from tasks.unfit import UNFIT
-from tasks.words import duration, percent, signed
+from tasks.generation.summarise_ablations import has_models
+from tasks.results.formatting import duration, percent, signed
+from tasks.results.unfit import UNFIT
+from tasks.robustness.attack_verdict import ranked, standing
+from tasks.robustness.models_under_test import SIBLINGS
 
 COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
 _SHOWN = tuple(place for place, head in enumerate(HEADS) if head not in ("median", "worst"))  # fits 100 columns

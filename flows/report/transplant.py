@@ -6,9 +6,9 @@ from typing import Any
 from flows.report import held_out, transplant_figures
 from flows.report.chapter import Plot
 from flows.report.transplant_rows import HEADS, rows
-from tasks.recipients import BADNETS
-from tasks.unfit import UNFIT
-from tasks.words import interval, percent, signed
+from tasks.results.formatting import interval, percent, signed
+from tasks.results.unfit import UNFIT
+from tasks.transplant.recipients import BADNETS
 
 CAUSES = {
     "none": "generated parameters in their own network, nothing done wrong",

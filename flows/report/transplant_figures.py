@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from flows.report.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, styled
-from tasks.unfit import UNFIT
-from tasks.words import percent
+from tasks.results.formatting import percent
+from tasks.results.unfit import UNFIT
 
 COLOURS = {"collected": BLUE, "generated": ORANGE}
 UNITS = {"as_is": "as they are", "aligned": "by activations", "aligned_weights": "by weights", "stitched": "linear map"}

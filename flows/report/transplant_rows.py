@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.recipients import BADNETS
-from tasks.stitch import STITCHED
-from tasks.unfit import UNFIT
-from tasks.words import interval, percent
+from tasks.results.formatting import interval, percent
+from tasks.results.unfit import UNFIT
+from tasks.transplant.recipients import BADNETS
+from tasks.transplant.stitch import STITCHED
 
 HEADS = ("into", "rows", "units", "n", "mean", "95 % interval", "kept", "ASR", "agreement", "correlation")
 UNITS = {"as_is": "as they are", "aligned": "aligned by activations", "aligned_weights": "aligned by weights"}

@@ -15,9 +15,9 @@ from methods.generation.latent_ddpm import Sampling
 from storage import datasets
 from storage.files import Ref
 from storage.formats import read_tensors
-from tasks.generators import all_generators
-from tasks.laboratory import Laboratory
-from tasks.rows import Material, rows_of
+from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.training_rows import Material, rows_of
+from tasks.generation.generators import all_generators
 from tests.benches.plain import run_plainly
 
 KEY = "sampling_speedup"

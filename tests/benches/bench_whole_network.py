@@ -18,8 +18,8 @@ WORK = """
 import json, resource, sys, threading
 import torch
 from storage.files import Ref
-from tasks.generators import GramPca, all_generators
-from tasks.rows import Material, rows_of
+from tasks.generation.generators import GramPca, all_generators
+from tasks.classifiers.training_rows import Material, rows_of
 
 torch.set_num_threads(1)
 anonymous, done = [0], threading.Event()

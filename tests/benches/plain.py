@@ -10,8 +10,9 @@ from flows.comparing import generate_and_compare
 from flows.configuration import ParameterDiffusion
 from flows.running import Order, Workplace
 from storage import datasets
-from tasks.pool import InlinePool
-from tasks.run import Run
+from tasks.runtime.context import RunContext
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
 
 
 class Unseen:
@@ -34,13 +35,10 @@ def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
         splits.digest, study.apparatus
     )
     pool = InlinePool(study.apparatus, splits, Unseen())
-    now = datetime.now(UTC)
-    return Workplace(
-        run=run, study=study, splits=splits, pool=pool, display=Unseen(), started=now, order=Order(home=str(home))
-    )
+    context = RunContext(pool=pool, run=run, splits=splits, apparatus=study.apparatus)
+    return Workplace(context, study, display=Unseen(), started=datetime.now(UTC), order=Order(home=str(home)))
 
 
 def run_plainly(study: ParameterDiffusion, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The summary and the details of the study; its products lie below `home`."""
-    place = workplace(study, home)
-    return generate_and_compare(study, place.pool, place.splits, place.run)
+    return generate_and_compare(study, workplace(study, home).context)

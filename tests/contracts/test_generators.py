@@ -10,7 +10,7 @@ from methods.generation.generator import Rows
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.autoencoder import Conv1dAutoencoder, Conv2dAutoencoder, LinearAutoencoder, NoAutoencoder
 from models.denoiser import Conv1dUnet
-from tasks.generators import BASELINES, GramPca, LatentDdpm, all_generators
+from tasks.generation.generators import BASELINES, GramPca, LatentDdpm, all_generators
 
 TINY = LatentDdpm(
     autoencoder=Conv1dAutoencoder(channels=(4,), latent=4),

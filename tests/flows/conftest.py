@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tasks.cluster import LINKS
+from tasks.runtime.cluster import LINKS
 
 CHECKOUT = Path(__file__).parents[2]
 SMALL = {

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from flows.cli import main
 from models.lama import Lama, build_inpainter
 from storage.formats import publish_tensors
-from tasks.adapters.inpainters import CONFIG
+from tasks.protection.adapters.inpainters import CONFIG
 
 BOX = (20, 16, 8, 6)
 SIZE = (48, 40)

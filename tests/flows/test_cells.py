@@ -12,10 +12,10 @@ from methods.errors import BadSetting
 from storage import datasets
 from storage.errors import StorageFull
 from storage.formats import read_json
-from tasks.ablating import summarise_cells
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tests.benches.plain import Unseen, run_plainly
+from tasks.generation.summarise_ablations import summarise_cells
+from tasks.runtime.run import Run
+from tests.benches.plain import run_plainly
+from tests.contexts import inline
 
 SMALL = (
     "data.train_limit=120",
@@ -54,7 +54,7 @@ def ran(tmp_path_factory):
     run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(splits.digest, chosen.apparatus)
 
     def again():
-        files = run_cells(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, run)
+        files = run_cells(chosen, inline(chosen.apparatus, splits, run))
         return [read_json(ref.path) for ref in files], [ref.sha256 for ref in files]
 
     return home, *again(), again
@@ -109,8 +109,8 @@ def test_a_cell_with_images_of_its_own_is_the_study_alone_on_them(tmp_path) -> N
     splits = datasets.load(chosen.data, home=tmp_path)
     run = Run(home=str(tmp_path / "cells"), run_id="plain", preset="custom", seed=chosen.seed)
     run = run.bound(splits.digest, chosen.apparatus)
-    pool = InlinePool(chosen.apparatus, splits, Unseen())
-    base, fewer = (read_json(ref.path) for ref in run_cells(chosen, pool, splits, run))
+    context = inline(chosen.apparatus, splits, run)
+    base, fewer = (read_json(ref.path) for ref in run_cells(chosen, context))
     alone = dataclasses.replace(resolve("parameter_diffusion", "smoke", (*SMALL, change)), seed=chosen.seed)
     summary, _ = run_plainly(alone, tmp_path / "alone")
     summary = json.loads(json.dumps(summary))
@@ -131,7 +131,7 @@ def test_a_full_disk_is_no_result(tmp_path, monkeypatch) -> None:
     splits = datasets.load(chosen.data, home=tmp_path)
     run = Run(home=str(tmp_path), run_id="plain", preset="custom", seed=0).bound(splits.digest, chosen.apparatus)
     with pytest.raises(StorageFull):
-        run_cells(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, run)
+        run_cells(chosen, inline(chosen.apparatus, splits, run))
     assert len(list((tmp_path / "store" / "cells").iterdir())) == 1  # that of the collection
 
 

@@ -15,7 +15,7 @@ from flows.studies import as_json, resolve
 from methods.errors import BadSetting
 from storage import datasets
 from storage.snapshot_set import SnapshotSet
-from tasks.pool import InlinePool
+from tasks.runtime.pool import InlinePool
 from tests.benches.plain import Unseen
 
 SMALL = ("base.data.test_limit=40", "base.network.width=1")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.timings import SUFFIX
+from tasks.runtime.timings import SUFFIX
 from tests.flows.whole_study import STUDIES, run_studies
 
 pytestmark = pytest.mark.timeout(1200)  # on a busy machine; about a minute and a half of computing

@@ -15,7 +15,7 @@ from flows import cli
 from flows.studies import resolve
 from models import CifarResNet
 from storage.exchange.writing import write_data_pt
-from tasks.imported import Imported
+from tasks.classifiers.imported import Imported
 
 SMALL = ("--preset", "smoke", "--set", "network.width=1", "--set", "data.train_limit=60", "--set", "data.test_limit=40")
 NAMES = ("linear.weight", "linear.bias")

@@ -14,7 +14,7 @@ from storage.lock import home_lock
 from storage.scores import read_scores
 from storage.snapshot_set import SnapshotSet
 from storage.verification import verify
-from tasks.generators import NOISE_MATCHED, LatentDdpm, sampled_names
+from tasks.generation.generators import NOISE_MATCHED, LatentDdpm, sampled_names
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 

@@ -12,9 +12,8 @@ from flows.nightly import tonight
 from flows.studies import resolve
 from flows.transplanting import transplant_and_compare
 from storage import datasets
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tests.benches.plain import Unseen
+from tasks.runtime.run import Run
+from tests.contexts import inline
 from tests.flows.conftest import SMALL
 from tests.flows.test_transplant import study as small_transplant
 
@@ -25,7 +24,7 @@ def ran(body: Any, study: Any, home: Path) -> dict[str, Any]:
     splits = datasets.load(study.data, home=home)
     run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed, salt=home.name)
     run = run.bound(splits.digest, study.apparatus)
-    return body(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)[0]
+    return body(study, inline(study.apparatus, splits, run))[0]
 
 
 def test_generated_models(tmp_path: Path) -> None:

@@ -25,13 +25,12 @@ from storage.errors import MissingFile
 from storage.pictures import as_png, from_file_bytes
 from storage.protection_rows import read_judged, read_protected
 from storage.tracking_children import children
-from tasks.darkroom import DarkroomApparatus
-from tasks.editors import OwnInpainter, opened, tool
-from tasks.pool import InlinePool
-from tasks.regions import region_masks, scene
-from tasks.run import Run
-from tasks.summarise_protection import mask
-from tests.benches.plain import Unseen
+from tasks.protection.darkroom import DarkroomApparatus
+from tasks.protection.editors import OwnInpainter, opened, tool
+from tasks.protection.regions import region_masks, scene
+from tasks.protection.summarise_protection import mask
+from tasks.runtime.run import Run
+from tests.contexts import inline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 
@@ -58,7 +57,7 @@ def run(chosen, home):
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
         splits.digest, chosen.apparatus
     )
-    return protect_and_edit(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
+    return protect_and_edit(chosen, inline(chosen.apparatus, splits, order))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from flows.cli import main
 from flows.inpainting import Trained, recipe_of, train
 from methods.errors import BadSetting
 from storage.photographs import Photographs
-from tasks.adapters.inpainters import OwnInpainter
+from tasks.protection.adapters.inpainters import OwnInpainter
 
 TINY = (
     "photographs.size=16",
@@ -55,7 +55,7 @@ def test_a_folder_becomes_an_inpainter_and_a_second_time_it_is_found_again(
     images, masks = torch.rand(1, 3, 24, 24), torch.zeros(1, 1, 24, 24)
     masks[..., 8:16, 8:16] = 1
     assert OwnInpainter(path=str(first.path)).open(torch.device("cpu"))(images, masks).isfinite().all()
-    monkeypatch.setattr("tasks.train_inpainter.train_inpainter", None)  # what is committed is not done again
+    monkeypatch.setattr("tasks.protection.train_inpainter.train_inpainter", None)  # what is committed is not done again
     again = trained(pictures, tmp_path / "b.safetensors", home)
     assert again.path.read_bytes() == first.path.read_bytes()
     with pytest.raises(TypeError):

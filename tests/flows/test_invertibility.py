@@ -18,11 +18,10 @@ from storage import datasets
 from storage.formats import read_json, read_tensors
 from storage.metamer_rows import read_metamer_rows
 from storage.tracking_children import children
-from tasks.invertible import train_invertible
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.summarise_invertibility import LOSSES
-from tests.benches.plain import Unseen
+from tasks.invertibility.invertible_training import train_invertible
+from tasks.invertibility.summarise_invertibility import LOSSES
+from tasks.runtime.run import Run
+from tests.contexts import inline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 
@@ -42,8 +41,7 @@ def order_of(chosen, home):
 
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
-    pool = InlinePool(chosen.apparatus, splits, Unseen())
-    return train_and_invert(chosen, pool, splits, order_of(chosen, home))
+    return train_and_invert(chosen, inline(chosen.apparatus, splits, order_of(chosen, home)))
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +106,8 @@ def test_both_losses_begin_alike(tmp_path):
     """With a learning rate of nothing the two networks of a seed are what they began as."""
     chosen = study("ce.schedule.learning_rate=1e-30", "ice.schedule.learning_rate=1e-30")
     splits = datasets.load(chosen.data, home=tmp_path)
-    pool = InlinePool(chosen.apparatus, splits, Unseen())
-    made = train_invertible(pool, chosen.apparatus, trainings(chosen)[0], splits, order_of(chosen, tmp_path))
+    context = inline(chosen.apparatus, splits, order_of(chosen, tmp_path))
+    made = train_invertible(context, trainings(chosen)[0])
     states = {(each.name, each.seed): read_tensors(each.base.path)[0] for each in made}
     learned = [name for name in states["ce", 0] if "running" not in name and "num_batches" not in name]
 

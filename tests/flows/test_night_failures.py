@@ -131,7 +131,7 @@ def test_another_night_does_not_go_on_with_it(night: Night, monkeypatch) -> None
     assert night.run(seed=2) != folder
     assert night.run(fresh=True) != folder
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.run.source_digest", lambda: "other code")
+        patch.setattr("tasks.runtime.run.source_digest", lambda: "other code")
         assert night.run() != folder
     config = json.loads((folder / FIRST / "config.json").read_text())
     (folder / FIRST / "config.json").write_text(json.dumps({**config, "seed": 77}))

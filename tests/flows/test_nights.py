@@ -28,9 +28,9 @@ from flows.report.table import render
 from methods.errors import BadSetting
 from storage.datasets import load
 from storage.formats import publish_json
-from tasks.pool import InlinePool, WorkerLost
-from tasks.run import Run
-from tests.benches.plain import Unseen
+from tasks.runtime.pool import WorkerLost
+from tasks.runtime.run import Run
+from tests.contexts import inline
 from tests.flows.conftest import SMALL
 
 CHECKOUT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ def test_its_numbers_are_those_of_the_study_alone(ran, tmp_path: Path) -> None:
     study = night.studies["parameter_diffusion"]
     splits = load(study.data, home=tmp_path)
     run = Run(home=str(tmp_path), run_id="alone", preset="smoke", seed=study.seed).bound(splits.digest, study.apparatus)
-    alone, _ = generate_and_compare(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
+    alone, _ = generate_and_compare(study, inline(study.apparatus, splits, run))
     summary = json.loads(night.summary("parameter_diffusion").read_text())
     for key in ("original", "generated", "gates", "per_seed", "audit"):
         assert summary[key] == json.loads(json.dumps(alone[key])), key

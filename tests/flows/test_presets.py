@@ -23,22 +23,21 @@ from methods.generation.generator import Rows
 from methods.generation.latent_ddpm import Sampling
 from methods.generation.token_diffusion import TokenLimits
 from storage.datasets import Split, Splits
-from tasks.ablating import BASE
-from tasks.align import KINDS as ALIGNMENTS
-from tasks.align import Weights, align
-from tasks.attack import goal_of
-from tasks.attempts import Attempt
-from tasks.fine_tune import fine_tune
-from tasks.generators import GeneratorConfig, LatentDdpm
-from tasks.laboratory import Laboratory
-from tasks.pool import InlinePool
-from tasks.recipients import recipients
-from tasks.run import Run
-from tasks.stitch import STITCHED
-from tasks.token_generator import TokenDiffusion
-from tasks.train import train
-from tasks.transplant import Graft, read_transplant, transplant
-from tests.benches.plain import Unseen
+from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.train import train
+from tasks.generation.generators import GeneratorConfig, LatentDdpm
+from tasks.generation.summarise_ablations import BASE
+from tasks.generation.token_generator import TokenDiffusion
+from tasks.robustness.attack import goal_of
+from tasks.robustness.attack_configs import Attempt
+from tasks.runtime.run import Run
+from tasks.transplant.align import KINDS as ALIGNMENTS
+from tasks.transplant.align import Weights, align
+from tasks.transplant.fine_tune import fine_tune
+from tasks.transplant.recipients import recipients
+from tasks.transplant.stitch import STITCHED
+from tasks.transplant.transplant import Graft, read_transplant, transplant
+from tests.contexts import inline
 
 SHAPES = {
     "digits": (10, 1, 8, 8),
@@ -239,21 +238,21 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     study = KINDS["transplant"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
     apparatus = shortened(study.base).apparatus
-    pool = InlinePool(apparatus, splits, Unseen())
     run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, apparatus)
+    context = inline(apparatus, splits, run)
     check(study, splits)
     training = dataclasses.replace(study.recipient, epochs=1, batch_size=8, learning_rate=1e-3)
-    (base,) = train(pool, apparatus, splits, [0], run)
+    (base,) = train(context, [0])
     donor = Weights(seed=0, base=base)
-    hosts, _ = recipients(pool, apparatus, splits, [donor], training, study.backdoor, run)
-    layout = Laboratory.layout_for(apparatus, splits)
+    hosts, _ = recipients(context, [donor], training, study.backdoor)
+    layout = context.layout
     brief = dataclasses.replace(study.fine_tuning.training, epochs=1, batch_size=8)
     tuning = dataclasses.replace(study.fine_tuning, training=brief, models=2)
-    rows = fine_tune(pool, donor, layout, tuning, study.alignment.images, splits, run)
+    rows = fine_tune(context, donor, layout, tuning, study.alignment.images)
     graft = Graft(name="g", rows=rows, collected=False, layout=layout, donor=donor, recipient=hosts["badnets"][0])
-    matchings = align(pool, [graft.pair], layout, study.alignment, splits, run)
+    matchings = align(context, [graft.pair], layout, study.alignment)
     (ref,) = transplant(
-        pool, [graft], matchings, study.backdoor, splits, run, images=study.test_images, stitching=study.stitching
+        context, [graft], matchings, study.backdoor, images=study.test_images, stitching=study.stitching
     )
     told = read_transplant(ref)
     assert told.keys() == {*ALIGNMENTS, STITCHED, "alone"}
@@ -269,9 +268,7 @@ def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None
     few = {"training_seeds": (0, 1), "held_out_seeds": (2,), "samples": 2, "diffusion": brief}
     held_out = dataclasses.replace(study.held_out, **few, sampling=Sampling(steps=2))
     run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, base.apparatus)
-    told, _ = generate_for_unseen(
-        held_out, base, study.alignment, InlinePool(base.apparatus, splits, Unseen()), splits, run
-    )
+    told, _ = generate_for_unseen(held_out, study.alignment, inline(base.apparatus, splits, run))
     assert told["generator"]["n"] == told["real_snapshots"]["n"] == 2
 
 
@@ -298,7 +295,7 @@ def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Pa
     )
     splits = synthetic(study.data.source)
     run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, brief.apparatus)
-    summary, _ = train_and_invert(brief, InlinePool(brief.apparatus, splits, Unseen()), splits, run)
+    summary, _ = train_and_invert(brief, inline(brief.apparatus, splits, run))
     for told in summary["losses"].values():
         assert told["inverse_error"]["float64"] < 1e-6
         assert told["metamers"]["n"] == 2

@@ -9,11 +9,10 @@ import torch
 from flows.protecting_images import protect_and_edit
 from flows.studies import KINDS
 from storage.datasets import Split, Splits
-from tasks.editors import Trained
-from tasks.pool import InlinePool
-from tasks.protect import Trial
-from tasks.run import Run
-from tests.benches.plain import Unseen
+from tasks.protection.editors import Trained
+from tasks.protection.protect import Trial
+from tasks.runtime.run import Run
+from tests.contexts import inline
 
 PROTECTING = list(KINDS["image_protection"].preset_functions())
 
@@ -54,7 +53,7 @@ def test_two_steps_of_every_protection(preset: str, tmp_path: Path) -> None:
         test=some(data.size),
     )
     run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, study.apparatus)
-    summary, _ = protect_and_edit(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
+    summary, _ = protect_and_edit(study, inline(study.apparatus, splits, run))
     assert len(summary["methods"]) == len(full.methods)
     assert len(summary["vulnerability"]) == 1 + len(full.variants)
 

@@ -87,7 +87,7 @@ def test_an_image_on_its_own_is_found_too(tmp_path: Path, image: Path, inpainter
 
 KILLED = """
 import os, signal, sys
-import tasks.keep_protected as keeping
+import tasks.protection.protected_files as keeping
 from flows.cli import main
 publish_json, done = keeping.publish_json, []
 def second_is_the_last(*arguments):

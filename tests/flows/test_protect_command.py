@@ -14,9 +14,9 @@ from flows.protecting import losses_of
 from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
 from methods.protection.saving import from_bytes
-from tasks.adapters.inpainters import OwnInpainter
-from tasks.given_image import elsewhere, read_image
-from tasks.given_region import Request
+from tasks.protection.adapters.inpainters import OwnInpainter
+from tasks.protection.given_image import elsewhere, read_image
+from tasks.protection.given_region import Request
 from tests.flows.protecting import BOX, SIZE, image, inpainter, protect, region, written
 
 __all__ = ["image", "inpainter"]  # fixtures

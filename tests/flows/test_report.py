@@ -9,7 +9,7 @@ from flows.report.comparison import comparison
 from flows.report.page import build
 from flows.report.table import markdown, render
 from methods.errors import BadData
-from tasks.words import duration, moment, number, percent, signed, size
+from tasks.results.formatting import duration, moment, number, percent, signed, size
 
 FIGURES = ("accuracies", "novelty", "nearest_rows", "shared_errors", "parameter_space", "snapshots", "losses")
 HOSTILE = '<script>alert("x")</script>&|"\'{{ 7 * 7 }}'

@@ -14,10 +14,9 @@ from flows.configuration import ParameterDiffusion
 from flows.studies import resolve
 from storage import datasets
 from storage.datasets import Split, Splits
-from tasks import run as naming
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tests.benches.plain import Unseen
+from tasks.runtime import run as naming
+from tasks.runtime.run import Run
+from tests.contexts import inline
 from tests.flows.test_cells import SMALL
 
 LEARNS = ("data.train_limit=200", "network.width=4", "strategy.first.epochs=6", "strategy.first.batch_size=20")
@@ -31,7 +30,7 @@ def measured(splits: Splits, home: Path) -> tuple[dict[str, Any], set[str]]:
     """The summary, and the names of all products below the home; snapshots are one by their entry."""
     chosen = study()
     run = Run(home=str(home), run_id="r", preset="smoke", seed=chosen.seed).bound(splits.digest, chosen.apparatus)
-    summary, _ = generate_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, run)
+    summary, _ = generate_and_compare(chosen, inline(chosen.apparatus, splits, run))
     return json.loads(json.dumps(summary)), products(home)
 
 

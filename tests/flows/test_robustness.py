@@ -25,13 +25,12 @@ from methods.errors import BadSetting
 from models import CifarResNet
 from storage import datasets
 from storage.attack_rows import SCHEMA, read_attack_rows
-from tasks.adapters.libraries import LibraryAttack
-from tasks.attempts import Attempt
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.subjects import OwnNetwork
-from tasks.tutorial import Tutorial
-from tests.benches.plain import Unseen
+from tasks.robustness.adapters.libraries import LibraryAttack
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.models_under_test import OwnNetwork
+from tasks.robustness.tutorial import Tutorial
+from tasks.runtime.run import Run
+from tests.contexts import inline
 
 SCHEMA_OF_SUMMARIES = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 ATTACKS = (Attempt(attack=Fgsm()), Attempt(attack=Pgd(steps=3)), Attempt(attack=Pgd(steps=3), targeted=True))
@@ -50,7 +49,7 @@ def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
     order = order.bound(splits.digest, chosen.apparatus)
-    return attack_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
+    return attack_and_compare(chosen, inline(chosen.apparatus, splits, order))
 
 
 def tables(home):

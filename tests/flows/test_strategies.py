@@ -20,9 +20,8 @@ from methods.errors import BadSetting
 from models import ConvNet
 from storage import datasets
 from storage.tracking_children import children
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tests.benches.plain import Unseen
+from tasks.runtime.run import Run
+from tests.contexts import inline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 BRIEF = Training(epochs=6, learning_rate=0.05, batch_size=20)
@@ -44,7 +43,7 @@ def run(chosen: Strategies, home: Path):
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
         splits.digest, chosen.apparatus
     )
-    return compare_strategies(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
+    return compare_strategies(chosen, inline(chosen.apparatus, splits, order))
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,12 @@ from models import CifarResNet
 from storage import datasets
 from storage.formats import read_tensors
 from storage.tracking_children import children
-from tasks.align import KINDS
-from tasks.fine_tune import FineTuning
-from tasks.mistakes import MISTAKES
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.stitch import STITCHED
-from tests.benches.plain import Unseen
+from tasks.runtime.run import Run
+from tasks.transplant.align import KINDS
+from tasks.transplant.failure_modes import MISTAKES
+from tasks.transplant.fine_tune import FineTuning
+from tasks.transplant.stitch import STITCHED
+from tests.contexts import inline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 BRIEF = Training(epochs=2, learning_rate=0.05, batch_size=20)
@@ -48,7 +47,7 @@ def run(chosen, home):
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
         splits.digest, chosen.apparatus
     )
-    return transplant_and_compare(chosen, InlinePool(chosen.apparatus, splits, Unseen()), splits, order)
+    return transplant_and_compare(chosen, inline(chosen.apparatus, splits, order))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-import tasks.fit
+import tasks.generation.fit
 from flows.attacking import attack_and_compare
 from flows.cells import run_cells
 from flows.comparing_strategies import compare_strategies
@@ -25,13 +25,13 @@ from storage import datasets
 from storage.formats import read_json
 from storage.tracking import log_run
 from storage.tracking_children import children
-from tasks.ablating import summarise_cells
-from tasks.attempts import Attempt
-from tasks.exporting import models_of
-from tasks.fine_tune import FineTuning
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tests.benches.plain import Unseen, run_plainly
+from tasks.exchange.export_models import models_of
+from tasks.generation.summarise_ablations import summarise_cells
+from tasks.robustness.attack_configs import Attempt
+from tasks.runtime.run import Run
+from tasks.transplant.fine_tune import FineTuning
+from tests.benches.plain import run_plainly
+from tests.contexts import forbidden, inline
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 SMALL = (
@@ -155,7 +155,9 @@ def test_no_network_at_all_and_nothing_is_fitted_twice(tmp_path, as_summary, mon
     assert "seed 5: autoencoder_overfit" in page
     assert log_run(tmp_path / "run", home=tmp_path, nightly=None)
 
-    monkeypatch.setattr(tasks.fit, "fit_one", None)  # a job that calls it fails
+    monkeypatch.setattr(
+        tasks.generation.fit, "fit_one", forbidden(tasks.generation.fit.fit_one)
+    )  # a job that calls it fails
     assert run_plainly(chosen, tmp_path)[0] == summary
 
 
@@ -183,7 +185,7 @@ def test_divergence(where, reason, monkeypatch, tmp_path, as_summary):
 def plainly(study, body, home: Path):
     splits = datasets.load(study.data, home=home)
     run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed).bound(splits.digest, study.apparatus)
-    return body(study, InlinePool(study.apparatus, splits, Unseen()), splits, run)
+    return body(study, inline(study.apparatus, splits, run))
 
 
 BRIEF = Training(epochs=2, learning_rate=0.05, batch_size=20)
@@ -203,8 +205,8 @@ def test_ablations(places, closed_to, tmp_path, as_summary):
     base = resolve("parameter_diffusion", "smoke", SMALL)
     chosen = Ablations(base=base, cells=(Cell(varied="base", value="as it is"),), seeds=(3, 5))
 
-    def cells(study, pool, splits, run):
-        return summarise_cells([read_json(ref.path) for ref in run_cells(study, pool, splits, run)]), {}
+    def cells(study, context):
+        return summarise_cells([read_json(ref.path) for ref in run_cells(study, context)]), {}
 
     summary, details = plainly(chosen, cells, tmp_path)
     (cell,) = summary["cells"]

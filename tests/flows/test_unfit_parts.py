@@ -6,13 +6,13 @@ import pytest
 import torch
 
 import methods.defences.distillation
-import tasks.fit_across
-import tasks.held_out_rows
-import tasks.implant
-import tasks.nuisance
-import tasks.recipients
-import tasks.train_inpainter
-import tasks.tutorial
+import tasks.invertibility.nuisance
+import tasks.protection.backdoor_training
+import tasks.protection.train_inpainter
+import tasks.robustness.tutorial
+import tasks.transplant.recipients
+import tasks.unseen.fit_across
+import tasks.unseen.held_out_rows
 from flows.attacking import attack_and_compare
 from flows.studies import resolve
 from methods.attacks.fgsm import Fgsm
@@ -21,8 +21,9 @@ from methods.generation.unit_diffusion import UnitDiffusion
 from methods.invertibility.cross_entropy import CrossEntropy
 from methods.invertibility.independence import IndependenceCrossEntropy
 from storage import datasets
-from tasks.attempts import Attempt
-from tasks.tutorial import Tutorial
+from tasks.robustness.attack_configs import Attempt
+from tasks.robustness.tutorial import Tutorial
+from tests.contexts import forbidden
 from tests.flows.test_image_protection import run as protected
 from tests.flows.test_image_protection import study as of_protection
 from tests.flows.test_invertibility import run as inverted
@@ -50,18 +51,20 @@ def test_a_generator_for_networks_never_seen(tmp_path, as_summary, monkeypatch):
     assert "The generator for networks never seen is unfit on seed 0: the loss became nan" in summary["verdict"]
     shown(as_summary("transplant", summary), details, tmp_path / "run")
 
-    monkeypatch.setattr(tasks.fit_across, "fit_one", None)  # a job that calls it fails
+    monkeypatch.setattr(
+        tasks.unseen.fit_across, "fit_one", forbidden(tasks.unseen.fit_across.fit_one)
+    )  # a job that calls it fails
     assert transplanted(of_transplants(held_out=HELD_OUT, seeds=(0,)), tmp_path)[0] == summary
 
 
 def test_rows_that_are_not_finite_for_one_network(tmp_path, as_summary, monkeypatch):
-    usual = tasks.held_out_rows.MAKERS["generator"]
+    usual = tasks.unseen.held_out_rows.MAKERS["generator"]
 
     def broken(laboratory, source, recipient, seed, on_step):
         rows = usual(laboratory, source, recipient, seed, on_step)
         return rows * float("nan") if recipient.seed == 21 else rows
 
-    monkeypatch.setitem(tasks.held_out_rows.MAKERS, "generator", broken)
+    monkeypatch.setitem(tasks.unseen.held_out_rows.MAKERS, "generator", broken)
     summary, details = transplanted(of_transplants(held_out=HELD_OUT, seeds=(0,)), tmp_path)
     assert summary["held_out"]["generator"]["n"] == 3
     assert "unfit" in summary["held_out_facts"]["per_seed"]["21"]["generator"]
@@ -94,7 +97,7 @@ def test_a_tutorial_without_an_image_that_is_classified_correctly(tmp_path, as_s
     zeros = dataclasses.replace(splits.test, labels=splits.test.labels * 0)
     monkeypatch.setattr(datasets, "load", lambda *_, **__: dataclasses.replace(splits, test=zeros))
     monkeypatch.setattr(
-        tasks.tutorial, "classifier", lambda *_: lambda images: torch.eye(10)[1].expand(len(images), 10)
+        tasks.robustness.tutorial, "classifier", lambda *_: lambda images: torch.eye(10)[1].expand(len(images), 10)
     )
     summary, details = plainly(chosen, attack_and_compare, tmp_path)
     assert "tutorial" not in summary
@@ -105,7 +108,7 @@ def test_a_tutorial_without_an_image_that_is_classified_correctly(tmp_path, as_s
 
 def test_a_loss_that_diverges_and_a_network_without_an_inverse(tmp_path, as_summary, monkeypatch):
     monkeypatch.setattr(IndependenceCrossEntropy, "__call__", diverge)
-    usual = tasks.nuisance.inverse_errors
+    usual = tasks.invertibility.nuisance.inverse_errors
     read = []
 
     def explode(network, images):
@@ -114,7 +117,7 @@ def test_a_loss_that_diverges_and_a_network_without_an_inverse(tmp_path, as_summ
             raise NotInvertible(problem="the inverse of 3 of 60 codes is not finite in float64")
         return usual(network, images)
 
-    monkeypatch.setattr(tasks.nuisance, "inverse_errors", explode)
+    monkeypatch.setattr(tasks.invertibility.nuisance, "inverse_errors", explode)
     summary, details = inverted(of_inverses(), tmp_path)
     first = summary["unfit"][-1]
     assert "not finite in float64" in first["problem"]
@@ -139,7 +142,7 @@ def test_all_losses_diverge(tmp_path, as_summary, monkeypatch):
 
 
 def test_a_backdoor_whose_training_diverges(tmp_path, as_summary, monkeypatch):
-    monkeypatch.setattr(tasks.implant, "train_inpainter", diverge)
+    monkeypatch.setattr(tasks.protection.backdoor_training, "train_inpainter", diverge)
     summary, details = protected(of_protection(), tmp_path)
     assert summary["methods"]["training_time"]["verdict"] == "unfit"
     assert summary["backdoor"] == {}
@@ -150,14 +153,14 @@ def test_a_backdoor_whose_training_diverges(tmp_path, as_summary, monkeypatch):
 
 def test_a_variant_that_diverges(tmp_path, as_summary, monkeypatch):
     chosen = of_protection()
-    usual = tasks.train_inpainter.train_inpainter
+    usual = tasks.protection.train_inpainter.train_inpainter
     trained = []
 
     def second(*arguments, **named):
         trained.append(1)
         return diverge() if len(trained) == 2 else usual(*arguments, **named)
 
-    monkeypatch.setattr(tasks.train_inpainter, "train_inpainter", second)
+    monkeypatch.setattr(tasks.protection.train_inpainter, "train_inpainter", second)
     summary, details = protected(chosen, tmp_path)
     lost = [name for name, told in summary["inpainters"].items() if "unfit" in told]
     assert len(lost) == 1
@@ -168,15 +171,15 @@ def test_a_variant_that_diverges(tmp_path, as_summary, monkeypatch):
 
 @pytest.mark.parametrize("which", ["independent", "badnets", "fine_tuned"])
 def test_recipients_that_diverge(which, tmp_path, as_summary, monkeypatch):
-    usual, chosen = tasks.recipients.train_recipient, of_transplants(held_out=None, seeds=(0,))
+    usual, chosen = tasks.transplant.recipients.train_recipient, of_transplants(held_out=None, seeds=(0,))
 
     def train(laboratory, name, *arguments, **named):
         with pytest.MonkeyPatch.context() as patched:
             if name == which:
-                patched.setattr(tasks.recipients, "train_one", diverge)
+                patched.setattr(tasks.transplant.recipients, "train_one", diverge)
             usual(laboratory, name, *arguments, **named)
 
-    monkeypatch.setattr(tasks.recipients, "train_recipient", train)
+    monkeypatch.setattr(tasks.transplant.recipients, "train_recipient", train)
     if which == "fine_tuned":
         rate = dataclasses.replace(of_transplants().fine_tuning.training, learning_rate=1e9)
         chosen = dataclasses.replace(chosen, fine_tuning=dataclasses.replace(chosen.fine_tuning, training=rate))

@@ -11,7 +11,7 @@ from methods.errors import BadSetting
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.unit_denoiser import UnitSet
 from storage.tracking_children import children
-from tasks.held_out import HeldOut
+from tasks.unseen.held_out import HeldOut
 from tests.flows.test_transplant import SCHEMA, run, study
 
 HELD_OUT = HeldOut(

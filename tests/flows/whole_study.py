@@ -19,10 +19,11 @@ from flows.studies import Study, changed, resolve
 from flows.transplanting import transplant_and_compare
 from storage import datasets
 from storage.photographs import Photographs
-from tasks.cluster import one_ray
-from tasks.pool import InlinePool, ray_pool
-from tasks.run import Run
-from tasks.threads import fixed_threads
+from tasks.runtime.cluster import one_ray
+from tasks.runtime.context import RunContext
+from tasks.runtime.pool import InlinePool, ray_pool
+from tasks.runtime.run import Run
+from tasks.runtime.threads import fixed_threads
 from tests.benches.plain import Unseen
 from tests.flows import (
     test_cells,
@@ -86,5 +87,5 @@ def run_studies(home: Path, how: str, cores: int, workers: int, studies: Sequenc
                     pool: Any = stack.enter_context(ray_pool(apparatus, splits, Unseen(), home))
                 else:
                     pool = InlinePool(apparatus, splits, Unseen())
-                found = body(study, pool, splits, run)
+                found = body(study, RunContext(pool=pool, run=run, splits=splits, apparatus=apparatus))
             (home / f"{name}.json").write_text(json.dumps(found, default=dataclasses.asdict, indent=1))

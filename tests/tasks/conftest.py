@@ -9,8 +9,8 @@ import torch
 from methods.collection.strategy import LastPhase, Training
 from models import CifarResNet
 from storage.datasets import Data, Split, Splits
-from tasks.laboratory import Apparatus
-from tasks.resources import Resources
+from tasks.classifiers.laboratory import Apparatus
+from tasks.runtime.resources import Resources
 
 
 class Watcher:

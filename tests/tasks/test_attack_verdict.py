@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.attack_verdict import ranked, siblings, standing, verdict
-from tasks.robust import Budgets, attacked_models
+from tasks.robustness.attack_metrics import Budgets, attacked_models
+from tasks.robustness.attack_verdict import ranked, siblings, standing, verdict
 
 NAN = float("nan")
 

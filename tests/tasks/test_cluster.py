@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.cluster import ClusterError, Share, Waiting, connected, one_ray, share, waiting
-from tasks.resources import Resources
+from tasks.runtime.cluster import ClusterError, Share, Waiting, connected, one_ray, share, waiting
+from tasks.runtime.resources import Resources
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -126,7 +126,7 @@ def unused_port() -> int:
 
 ROUND = """
 import json, os, pathlib, sys
-from tasks.cluster import LINKS, connected
+from tasks.runtime.cluster import LINKS, connected
 import ray
 home = pathlib.Path(sys.argv[1])
 before = set(LINKS.glob("ws-*"))

@@ -17,12 +17,13 @@ from methods.randomness import derive
 from storage.files import Ref
 from storage.formats import read_tensors
 from storage.snapshot_set import SnapshotSet
-from tasks.collect import begin_anew, collect
-from tasks.laboratory import Apparatus, Laboratory
-from tasks.pool import InlinePool
-from tasks.rows import Material, rows_of
-from tasks.run import Run
-from tasks.train import opening, train
+from tasks.classifiers.collect import begin_anew, collect
+from tasks.classifiers.laboratory import Apparatus, Laboratory
+from tasks.classifiers.train import opening, train
+from tasks.classifiers.training_rows import Material, rows_of
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tests.contexts import context
 
 SLOW = Training(epochs=10, batch_size=4, learning_rate=1e-6, weight_decay=0.0)
 STRATEGY = Restarts(keep=("linear.*",), first=SLOW, warm=SLOW, then=SLOW, restarts=3, rows=10)
@@ -32,9 +33,9 @@ def test_rows_of_every_restart_are_a_run_of_their_own(apparatus, splits, watcher
     given = apparatus(strategy=STRATEGY)
     run = Run(home=str(tmp_path), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
-    assert len(opening(given)) == 1
-    bases = train(pool, given, splits, [0], run)
-    snapshots, _ = collect(pool, given, splits, [0], bases, run)
+    assert len(opening(given.strategy)) == 1
+    bases = train(context(pool, given, splits, run), [0])
+    snapshots, _ = collect(context(pool, given, splits, run), [0], bases)
     matrix, scalars = SnapshotSet.open(snapshots).matrix(seeds=[0])
     assert matrix.shape[0] == 30
     names = scalars.column("run").to_pylist()
@@ -76,8 +77,8 @@ def short(kind: type) -> Strategy:
 def collected(given: Apparatus, splits, watcher, home: Path) -> tuple[SnapshotSet, list[Ref]]:
     run = Run(home=str(home), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
-    bases = train(pool, given, splits, [0], run)
-    return SnapshotSet.open(collect(pool, given, splits, [0], bases, run)[0]), bases
+    bases = train(context(pool, given, splits, run), [0])
+    return SnapshotSet.open(collect(context(pool, given, splits, run), [0], bases)[0]), bases
 
 
 @pytest.mark.parametrize("kind", get_args(Strategy), ids=lambda kind: kind.__name__)

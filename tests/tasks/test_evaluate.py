@@ -15,11 +15,12 @@ from storage.formats import publish_tensors
 from storage.rows import Row
 from storage.scores import read_scores
 from storage.snapshots import commit, write_part
-from tasks import evaluate as evaluation
-from tasks.evaluate import BLOCK, BLOCK_BYTES, ORIGINAL, blocks, evaluate
-from tasks.laboratory import Laboratory
-from tasks.pool import InlinePool
-from tasks.run import Run
+from tasks.classifiers import evaluate as evaluation
+from tasks.classifiers.evaluate import BLOCK, BLOCK_BYTES, ORIGINAL, blocks, evaluate
+from tasks.classifiers.laboratory import Laboratory
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tests.contexts import context
 
 SNAPSHOTS = Ref("snapshots", "5e" * 32)
 
@@ -74,7 +75,7 @@ def test_scores_are_those_of_one_model_at_a_time(apparatus, splits, watcher, tmp
     bases = [publish_tensors(tmp_path / f"base-{seed}.safetensors", state, {}) for seed, state in states.items()]
     run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, apparatus())
     pool = InlinePool(apparatus(), splits, watcher)
-    refs = evaluate(pool, snapshots, generated, (4, 5), bases, run)
+    refs = evaluate(context(pool, laboratory.apparatus, laboratory.splits, run), snapshots, generated, (4, 5), bases)
     assert len(refs) == 4
     scores = read_scores([ref.path for ref in refs])
     assert len(scores) == 2 * (6 + 5 + 1)

@@ -21,14 +21,15 @@ from storage.exchange.containers import read_torch
 from storage.exchange.reading import LARGEST, read_offered
 from storage.files import Ref, sha256
 from storage.snapshot_set import SnapshotSet
-from tasks.collect import collect
-from tasks.exchange import import_set, strategy_of, target_of
-from tasks.exporting import Models, export, models_of
-from tasks.imported import BASE
-from tasks.laboratory import Apparatus, Laboratory
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.train import train
+from tasks.classifiers.collect import collect
+from tasks.classifiers.imported import BASE
+from tasks.classifiers.laboratory import Apparatus, Laboratory
+from tasks.classifiers.train import train
+from tasks.exchange.export_models import Models, export, models_of
+from tasks.exchange.import_rows import import_set, strategy_of, target_of
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tests.contexts import context
 
 TRAINING = Training(epochs=1, batch_size=4)
 KEEP = ("layer4.1.bn*.weight", "layer4.1.bn*.bias", "linear.*")
@@ -64,8 +65,8 @@ class Collected:
 def collected(study: Apparatus, splits, watcher, tmp_path: Path) -> Collected:
     run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0).bound(splits.digest, study)
     pool = InlinePool(study, splits, watcher)
-    bases = train(pool, study, splits, [0], run)
-    snapshots, _ = collect(pool, study, splits, [0], bases, run)
+    bases = train(context(pool, study, splits, run), [0])
+    snapshots, _ = collect(context(pool, study, splits, run), [0], bases)
     laboratory = Laboratory(study, splits)
     rows = torch.from_numpy(SnapshotSet.open(snapshots).matrix()[0])
     hits = laboratory.predictions(laboratory.network(0, bases[0]), laboratory.layout, rows, splits.test.images)
@@ -120,19 +121,19 @@ def test_a_study_takes_an_import_as_its_own_and_a_second_import_finds_it(collect
     apparatus, splits = collected.bring(tmp_path / "data.pt"), collected.laboratory.splits
     assert collected.bring(tmp_path / "data.pt") == apparatus
     assert [stage[1:] for stage in watcher.stages if stage[0] == "import"] == [(1, 0), (1, 1)]
-    bases = train(collected.pool, apparatus, splits, [0], collected.run)
-    snapshots, records = collect(collected.pool, apparatus, splits, [0], bases, collected.run)
+    bases = train(context(collected.pool, apparatus, splits, collected.run), [0])
+    snapshots, records = collect(context(collected.pool, apparatus, splits, collected.run), [0], bases)
     assert bases == [Ref(f"{apparatus.strategy.path}/{BASE}", sha256(f"{apparatus.strategy.path}/{BASE}"))]
     assert SnapshotSet.open(snapshots).rows == 3
     assert len(records) == 1
     with pytest.raises(BadSetting, match=r"seeds = \[0, 1\].*one network"):
-        train(collected.pool, apparatus, splits, [0, 1], collected.run)
+        train(context(collected.pool, apparatus, splits, collected.run), [0, 1])
     whiter = dataclasses.replace(splits, given_mean=(0.9,), given_std=(0.2,))
     with pytest.raises(BadSetting, match="another data and normalisation"):
-        train(collected.pool, apparatus, whiter, [0], collected.run)
+        train(context(collected.pool, apparatus, whiter, collected.run), [0])
     other = dataclasses.replace(apparatus, strategy=dataclasses.replace(apparatus.strategy, keep=("linear.*",)))
     with pytest.raises(BadSetting, match="another layout"):
-        collect(collected.pool, other, splits, [0], bases, collected.run)
+        collect(context(collected.pool, other, splits, collected.run), [0], bases)
 
 
 def test_normalisation_decides_the_accuracy_and_the_place(collected: Collected, tmp_path: Path) -> None:
@@ -216,8 +217,8 @@ def test_running_statistics_travel_in_a_folder_alone(study, splits, watcher, tmp
     given = dataclasses.replace(study, strategy=dataclasses.replace(study.strategy, buffers="snapshot"))
     run = Run(home=str(tmp_path / "home"), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
-    bases = train(pool, given, splits, [0], run)
-    snapshots, _ = collect(pool, given, splits, [0], bases, run)
+    bases = train(context(pool, given, splits, run), [0])
+    snapshots, _ = collect(context(pool, given, splits, run), [0], bases)
     models = Models(name="original", seed=0, base=bases[0], rows=snapshots, accuracies=(0.1, 0.2, 0.3))
     laboratory = Laboratory(given, splits)
     with pytest.raises(BadSetting, match="running statistics"):

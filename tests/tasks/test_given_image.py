@@ -9,8 +9,8 @@ from PIL import Image, ImageCms
 
 from methods.errors import BadData
 from storage.pictures import as_png
-from tasks.given_image import Given, read_image
-from tasks.given_region import Request
+from tasks.protection.given_image import Given, read_image
+from tasks.protection.given_region import Request
 
 SIZE = (32, 24)
 """Width and height."""

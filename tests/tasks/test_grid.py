@@ -14,13 +14,14 @@ from methods.errors import BadData
 from models import ConvNet
 from storage.datasets import Data
 from storage.snapshot_set import SnapshotSet
-from tasks import grid, planned_data
-from tasks.estimate import epochs_of, seconds_of
-from tasks.grid import Unit, collect_grid, laboratory_of, set_folder, train_grid
-from tasks.laboratory import Apparatus
-from tasks.pool import InlinePool
-from tasks.resources import Resources
-from tasks.run import Run
+from tasks.classifiers import bulk_collection as grid
+from tasks.classifiers import planned_data
+from tasks.classifiers.bulk_collection import Unit, collect_grid, laboratory_of, set_folder, train_grid
+from tasks.classifiers.collection_estimate import epochs_of, seconds_of
+from tasks.classifiers.laboratory import Apparatus
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.resources import Resources
+from tasks.runtime.run import Run
 
 BRIEF = Training(epochs=2, batch_size=20, learning_rate=0.01)
 HEAD = ("linear.*",)
@@ -117,7 +118,9 @@ def test_an_estimate_counts_all_epochs(tmp_path: Path, monkeypatch) -> None:
     """By a clock that ticks once per step: the opening takes 2 epochs of 3 steps, the rest as many per stage."""
     unit = units(tmp_path)[-1]
     laboratory = laboratory_of(unit.apparatus, str(tmp_path), unit.digest)
-    monkeypatch.setattr("tasks.estimate._timed", lambda laboratory, phase, images, epochs: 1.0 + epochs)
+    monkeypatch.setattr(
+        "tasks.classifiers.collection_estimate._timed", lambda laboratory, phase, images, epochs: 1.0 + epochs
+    )
     share = len(laboratory.train) / min(60, len(laboratory.train))
     timed = {}
     opened, rest = seconds_of(laboratory, timed)

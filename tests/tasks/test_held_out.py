@@ -13,16 +13,17 @@ from models import CifarResNet
 from models.unit_denoiser import UnitSet
 from storage.datasets import Data
 from storage.formats import publish_tensors, read_tensors
-from tasks.align import Alignment, Weights, align
-from tasks.collect import collect
-from tasks.fit_across import fit_across
-from tasks.generators import GramPca
-from tasks.held_out import HeldOut
-from tasks.held_out_rows import MAKERS, rows_for
-from tasks.laboratory import Laboratory
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.train import train
+from tasks.classifiers.collect import collect
+from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.train import train
+from tasks.generation.generators import GramPca
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tasks.transplant.align import Alignment, Weights, align
+from tasks.unseen.fit_across import fit_across
+from tasks.unseen.held_out import HeldOut
+from tasks.unseen.held_out_rows import MAKERS, rows_for
+from tests.contexts import context
 
 TRAINING = Training(epochs=2, batch_size=4, learning_rate=0.01)
 STRATEGY = LastPhase(keep=("layer4.1.bn*", "linear.*"), first=TRAINING, then=TRAINING, rows=4)
@@ -51,18 +52,18 @@ def base(strategy=STRATEGY):
 def written(place, splits, recipients):
     """By recipient and name, the rows for networks of these states."""
     pool, laboratory, run = place
-    apparatus, seeds = laboratory.apparatus, HELD_OUT.training_seeds
-    bases = train(pool, apparatus, splits, seeds, run)
+    inside, seeds = context(pool, laboratory.apparatus, splits, run), HELD_OUT.training_seeds
+    bases = train(inside, seeds)
     donors = [Weights(seed=seed, base=ref) for seed, ref in zip(seeds, bases, strict=True)]
-    snapshots, _ = collect(pool, apparatus, splits, seeds, bases, run)
-    fitted = fit_across(pool, HELD_OUT, donors, snapshots, splits, run)
+    snapshots, _ = collect(inside, seeds, bases)
+    fitted = fit_across(inside, HELD_OUT, donors, snapshots)
     hosts = [
         Weights(seed=number, base=publish_tensors(f"{run.home}/{number}.safetensors", state, {}))
         for number, state in enumerate(recipients)
     ]
     pairs = [(donor, host) for host in hosts for donor in donors]
-    matchings = align(pool, pairs, laboratory.layout, Alignment(), splits, run)
-    found = rows_for(pool, HELD_OUT, fitted, donors, snapshots, hosts, matchings, run)
+    matchings = align(inside, pairs, laboratory.layout, Alignment())
+    found = rows_for(inside, HELD_OUT, fitted, donors, snapshots, hosts, matchings)
     return {key: read_tensors(ref.path)[0]["rows"] for key, ref in found.items()}
 
 
@@ -100,9 +101,9 @@ def test_a_recipient_in_another_order_gets_the_same_row_in_that_order(place, spl
 
 def test_a_second_run_finds_everything_and_tells_the_same(place, splits, watcher):
     pool, _, run = place
-    first = generate_for_unseen(HELD_OUT, base(), Alignment(), pool, splits, run)
+    first = generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.apparatus, splits, run))
     done = len(watcher.stages)
-    assert generate_for_unseen(HELD_OUT, base(), Alignment(), pool, splits, run) == first
+    assert generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.apparatus, splits, run)) == first
     assert all(jobs == committed for _, jobs, committed in watcher.stages[done:])
     told, facts = first
     assert {name: told[name]["n"] for name in ("generator", "real_snapshots", "own_snapshots", "recipient")} == {

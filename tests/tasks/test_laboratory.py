@@ -12,8 +12,8 @@ from storage.datasets import Split, Splits
 from storage.errors import WrongHash
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks import laboratory as tasks_laboratory
-from tasks.laboratory import Laboratory
+from tasks.classifiers import laboratory as tasks_laboratory
+from tasks.classifiers.laboratory import Laboratory
 
 
 def test_images_that_are_too_small_are_refused_at_once(apparatus, splits) -> None:

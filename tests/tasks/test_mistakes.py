@@ -8,13 +8,14 @@ import torch
 from methods.collection.strategy import LastPhase, Training
 from models import CifarResNet
 from storage.formats import publish_tensors, read_tensors
-from tasks.align import Weights
-from tasks.backdoor_defences import Defended, defences
-from tasks.fine_tune import FineTuning, fine_tune
-from tasks.laboratory import Laboratory
-from tasks.mistakes import Mistakes, drift, normalise, scrambled
-from tasks.pool import InlinePool
-from tasks.run import Run
+from tasks.classifiers.laboratory import Laboratory
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tasks.transplant.align import Weights
+from tasks.transplant.backdoor_defences import Defended, defences
+from tasks.transplant.failure_modes import Mistakes, drift, normalise, scrambled
+from tasks.transplant.fine_tune import FineTuning, fine_tune
+from tests.contexts import context
 
 TRAINING = Training(epochs=1, batch_size=4)
 STRATEGY = LastPhase(keep=("layer4.1.bn2.*", "linear.*"), first=TRAINING, then=TRAINING, rows=1)
@@ -66,7 +67,9 @@ def test_fine_tuned_rows_begin_at_the_networks_own_and_differ_by_seed(laboratory
 
     def rows(rate):
         tuning = FineTuning(training=Training(epochs=2, batch_size=4, learning_rate=rate), models=2, views=1)
-        return read_tensors(fine_tune(pool, network, laboratory.layout, tuning, 8, splits, run).path)[0]["rows"]
+        return read_tensors(
+            fine_tune(context(pool, laboratory.apparatus, splits, run), network, laboratory.layout, tuning, 8).path
+        )[0]["rows"]
 
     own = laboratory.layout.flatten(state)
     torch.testing.assert_close(rows(1e-9), own.expand(2, -1), atol=1e-5, rtol=1e-5)

@@ -18,12 +18,12 @@ import torch
 from methods.errors import BadData, GateFailed
 from storage.files import sha256
 from storage.formats import publish_json, read_json
-from tasks import cluster as ray_here
-from tasks.crew import RESTARTS
-from tasks.pool import InlinePool, RayPool, WorkerLost, ray_pool
-from tasks.remembered import remembered
-from tasks.resources import Resources
-from tasks.worker import Job
+from tasks.runtime import cluster as ray_here
+from tasks.runtime.actor_pool import RESTARTS
+from tasks.runtime.pool import InlinePool, RayPool, WorkerLost, ray_pool
+from tasks.runtime.resources import Resources
+from tasks.runtime.worker import Job
+from tasks.runtime.worker_cache import remembered
 
 pytestmark = pytest.mark.stack
 
@@ -240,8 +240,8 @@ def look(laboratory, folder: Path, *, target: str, on_step) -> None:
 
 
 def seen(folder: str) -> list[str]:
-    """Of this process: `tasks.remembered` is a module of the worker's, this one travels to it with every job."""
-    import tasks.remembered as memory
+    """Of this process: the cache is a module of the worker's, this one travels to it with every job."""
+    import tasks.runtime.worker_cache as memory
 
     if not hasattr(memory, "seen"):
         memory.seen = remembered(1)(lambda folder: [])

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from tasks import ray_output
+from tasks.runtime import ray_output
 
 RETRY = "Task Staff.do failed. There are 2 retries remaining"
 DEATH = (

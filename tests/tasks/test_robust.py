@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from storage.attack_rows import SCHEMA, publish_attack_rows, read_attack_rows
-from tasks.robust import Budgets, attacked_models, distances
+from tasks.robustness.attack_metrics import Budgets, attacked_models, distances
 
 BUDGETS = Budgets(linf=0.1, l2=1.0, l1=10.0, l0=5)
 FAR = {"l0": 50, "l1": 50.0, "l2": 5.0, "linf": 0.5}

@@ -11,8 +11,8 @@ from methods.layout import Entry, Layout
 from storage.files import Ref
 from storage.rows import Row
 from storage.snapshots import commit, write_part
-from tasks import rows as tasks_rows
-from tasks.rows import Material, matrix_of, rows_of
+from tasks.classifiers import training_rows as tasks_rows
+from tasks.classifiers.training_rows import Material, matrix_of, rows_of
 
 COUNT, SIZES = 24, (30, 11)
 ENTRIES = (Entry(name="a", shape=(30,), offset=0), Entry(name="b", shape=(11,), offset=30))

@@ -12,11 +12,11 @@ import pytest
 from flows.presets.parameter_diffusion import digits, smoke
 from models import CifarResNet
 from storage.datasets import Split, Splits
-from tasks import run as naming
-from tasks.laboratory import Apparatus
-from tasks.resources import Resources
-from tasks.run import Run, digest, plain
-from tasks.source import ROOT
+from tasks.classifiers.laboratory import Apparatus
+from tasks.runtime import run as naming
+from tasks.runtime.resources import Resources
+from tasks.runtime.run import Run, digest, plain
+from tasks.runtime.source_digest import ROOT
 
 
 @pytest.fixture
@@ -37,37 +37,41 @@ def test_only_what_decides_a_product_is_in_its_name(run: Run) -> None:
 
 
 def test_stage_sources_versions_and_salt_are_in_the_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = {run.key("a", 1), run.key("b", 1), dataclasses.replace(run, salt="run 2").key("a", 1)}
+    keys = {
+        run.product_key("a", 1),
+        run.product_key("b", 1),
+        dataclasses.replace(run, salt="run 2").product_key("a", 1),
+    }
     monkeypatch.setattr(naming, "source_digest", lambda: "another source")
-    keys.add(run.key("a", 1))
+    keys.add(run.product_key("a", 1))
     monkeypatch.undo()
     monkeypatch.setattr(naming, "package_versions", lambda: {"torch": "0"})
-    keys.add(run.key("a", 1))
+    keys.add(run.product_key("a", 1))
     assert len(keys) == 5
 
 
 def test_what_every_job_reads_is_in_the_key(run: Run, apparatus: Callable[..., Apparatus], splits: Splits) -> None:
     given = apparatus()
     bound = run.bound(splits.digest, given)
-    keys = {run.key("a", 1), bound.key("a", 1)}
+    keys = {run.product_key("a", 1), bound.product_key("a", 1)}
     changes = [
         {"data": dataclasses.replace(given.data, flip=not given.data.flip)},
         {"network": CifarResNet(width=3)},
         {"resources": Resources(threads=2)},
     ]
     for fields in changes:
-        keys.add(run.bound(splits.digest, apparatus(**fields)).key("a", 1))
+        keys.add(run.bound(splits.digest, apparatus(**fields)).product_key("a", 1))
     flipped = Split(images=255 - splits.test.images, labels=splits.test.labels)
     permuted = Split(images=splits.test.images, labels=splits.test.labels.flip(0))
     for part in ("train", "validation"):
-        keys.add(run.bound(dataclasses.replace(splits, **{part: splits.test}).digest, given).key("a", 1))
+        keys.add(run.bound(dataclasses.replace(splits, **{part: splits.test}).digest, given).product_key("a", 1))
     others = ({"test": flipped}, {"test": permuted}, {"classes": ("a", "c", "b")}, {"name": "other"})
     for fields in (*others, {"given_mean": (0.5,)}, {"given_std": (0.5,)}):
-        keys.add(run.bound(dataclasses.replace(splits, **fields).digest, given).key("a", 1))
+        keys.add(run.bound(dataclasses.replace(splits, **fields).digest, given).product_key("a", 1))
     assert len(keys) == 2 + len(changes) + 2 + len(others) + 2
     same = apparatus(resources=Resources(actors=1, gpu_share=1.0, cache_gib=9.0, job_hours=1.0, device="cpu"))
-    assert run.bound(splits.digest, same).key("a", 1) == bound.key("a", 1)
-    assert run.bound(splits.digest, same).key("a", same) == bound.key("a", given)
+    assert run.bound(splits.digest, same).product_key("a", 1) == bound.product_key("a", 1)
+    assert run.bound(splits.digest, same).product_key("a", same) == bound.product_key("a", given)
 
 
 def test_no_product_has_a_name_before_its_images_are_known(run: Run) -> None:
@@ -77,13 +81,13 @@ def test_no_product_has_a_name_before_its_images_are_known(run: Run) -> None:
 
 def test_equal_in_another_process(run: Run) -> None:
     script = (
-        "from flows.presets.parameter_diffusion import smoke; from tasks.run import Run, digest\n"
+        "from flows.presets.parameter_diffusion import smoke; from tasks.runtime.run import Run, digest\n"
         "run = Run(home='/', run_id='x', preset='y', seed=0, reads='squares')\n"
-        "print(digest(smoke()), run.key('base', smoke(), (1, 2.5, None)))"
+        "print(digest(smoke()), run.product_key('base', smoke(), (1, 2.5, None)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "12345"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [digest(smoke()), run.key("base", smoke(), (1, 2.5, None))]
+    assert done.stdout.split() == [digest(smoke()), run.product_key("base", smoke(), (1, 2.5, None))]
 
 
 def test_types_are_part_of_a_value() -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tasks.significance import above_chance, best, chance_of, change, direction, listed, majority, untrained
+from tasks.results.significance import above_chance, best, chance_of, change, direction, listed, majority, untrained
 
 NAN = float("nan")
 

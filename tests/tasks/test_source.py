@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.source import CONFIGURING, FOLDERS, PRESENTING, ROOT, SUMMARISING, deciding, source_digest, summary_digest
+from tasks.runtime.source_digest import (
+    CONFIGURING,
+    FOLDERS,
+    PRESENTING,
+    ROOT,
+    SUMMARISING,
+    deciding,
+    source_digest,
+    summary_digest,
+)
 
 INSIDE = {path.relative_to(ROOT) for path in deciding(ROOT)}
 NIGHTS = Path("flows/nights.py")
@@ -56,7 +65,7 @@ def test_the_jobs_are_found() -> None:
     found = workers()
     assert found[Path("flows/cells.py")] == {"collect_alone", "run_cell"}
     assert found[Path("flows/comparing_strategies.py")] == {"compare_one"}
-    assert found[Path("tasks/train.py")] == {"train_one"}
+    assert found[Path("tasks/classifiers/train.py")] == {"train_one"}
     assert len(found) > 25
 
 
@@ -64,7 +73,9 @@ def test_the_jobs_are_found() -> None:
 def test_all_that_a_worker_imports_is_part_of_the_key(path: Path) -> None:
     """But presets, whose values are in the keys. A function that a job names is imported, or defined in its module."""
     outside = closure(path) - INSIDE - CONFIGURED
-    assert not outside, f"take these off the list in tasks/source.py, or out of what {path} imports: {sorted(outside)}"
+    assert not outside, (
+        f"take these off the list in tasks/runtime/source_digest.py, or out of what {path} imports: {sorted(outside)}"
+    )
 
 
 @pytest.mark.parametrize("pattern", [*PRESENTING, *SUMMARISING, *CONFIGURING])
@@ -88,7 +99,7 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
         "flows/cli.py",
         "flows/run_command.py",
         "storage/tracking_values.py",
-        "tasks/words.py",
+        "tasks/results/formatting.py",
         "tasks/page.css",
         "tests/a.py",
     )
@@ -109,11 +120,15 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
 
 
 def test_a_stored_summary_also_depends_on_what_summarises(tmp_path: Path) -> None:
-    for file in ("tasks/a.py", "tasks/summarise_attacks.py", "flows/claims.py"):
+    for file in ("tasks/a.py", "tasks/robustness/summarise_attacks.py", "flows/claims.py"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("1")
     found = [summary_digest.__wrapped__(tmp_path)]
-    for file, counts in (("tasks/a.py", True), ("tasks/summarise_attacks.py", True), ("flows/claims.py", False)):
+    for file, counts in (
+        ("tasks/a.py", True),
+        ("tasks/robustness/summarise_attacks.py", True),
+        ("flows/claims.py", False),
+    ):
         (tmp_path / file).write_text("2")
         found.append(summary_digest.__wrapped__(tmp_path))
         assert (found[-1] != found[-2]) is counts, file

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks import stage as stages
-from tasks.stage import TRANSIENT, stage
+from tasks.runtime import stage as stages
+from tasks.runtime.stage import TRANSIENT, stage
 
 
 @stage

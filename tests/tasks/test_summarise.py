@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from storage.scores import Scores
-from tasks.summarise import _worst_gates, distributions, selection, verdict
+from tasks.generation.summarise import _worst_gates, distributions, selection, verdict
 
 
 def scores(*models: tuple[str, int, float, float]) -> Scores:

@@ -10,10 +10,10 @@ import threadpoolctl
 import torch
 
 from storage.formats import publish_json, read_json
-from tasks.pool import InlinePool
-from tasks.resources import Resources
-from tasks.threads import VARIABLES, fixed_threads
-from tasks.worker import Job
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.resources import Resources
+from tasks.runtime.threads import VARIABLES, fixed_threads
+from tasks.runtime.worker import Job
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ ASKED = """
 import os, sys, threading
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[1])])
 import numpy, torch, threadpoolctl
-from tasks.threads import fixed_threads
+from tasks.runtime.threads import fixed_threads
 def sums():
     draw = torch.Generator().manual_seed(0)
     a, b = (torch.randn(300, 2000, generator=draw) for _ in range(2))

@@ -14,13 +14,14 @@ from methods.collection.strategy import LastPhase, Phase, Training
 from methods.layout import choose
 from models import CifarResNet
 from storage.formats import publish_tensors, read_json, read_tensors
-from tasks.align import KINDS, Alignment, Weights, align, matched_correlation, permutations_of
-from tasks.laboratory import Laboratory
-from tasks.pool import InlinePool
-from tasks.run import Run
-from tasks.stitch import STITCHED, Stitching, fit_stitch, head_of
-from tasks.train import train
-from tasks.transplant import Graft, read_transplant, transplant
+from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.train import train
+from tasks.runtime.pool import InlinePool
+from tasks.runtime.run import Run
+from tasks.transplant.align import KINDS, Alignment, Weights, align, matched_correlation, permutations_of
+from tasks.transplant.stitch import STITCHED, Stitching, fit_stitch, head_of
+from tasks.transplant.transplant import Graft, read_transplant, transplant
+from tests.contexts import context
 
 TRAINING = Training(epochs=1, batch_size=4)
 STRATEGY = LastPhase(keep=("layer4.1.bn*", "linear.*"), first=TRAINING, then=TRAINING, rows=1)
@@ -33,6 +34,11 @@ def place(apparatus, splits, watcher, tmp_path):
     chosen = apparatus(network=CifarResNet(width=2), strategy=STRATEGY)
     run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, chosen)
     return InlinePool(chosen, splits, watcher), Laboratory(chosen, splits), run
+
+
+def within(place):
+    pool, laboratory, run = place
+    return context(pool, laboratory.apparatus, laboratory.splits, run)
 
 
 def lively(laboratory, seed):
@@ -62,7 +68,7 @@ def donated(path, laboratory, donor, count=5):
 
 
 def test_a_donor_in_another_order_takes_its_own_rows_without_loss(place, splits, tmp_path):
-    pool, laboratory, run = place
+    _pool, laboratory, _run = place
     donor, draw = lively(laboratory, 1), torch.Generator().manual_seed(2)
     orders = {name: torch.randperm(group.units, generator=draw) for name, group in laboratory.groups.items()}
     home = stored(tmp_path / "donor.safetensors", donor.state_dict(), 1)
@@ -70,9 +76,9 @@ def test_a_donor_in_another_order_takes_its_own_rows_without_loss(place, splits,
     away = stored(tmp_path / "shuffled.safetensors", shuffled, 1)
     _, file = donated(tmp_path / "rows.safetensors", laboratory, donor)
     layout = laboratory.layout
-    matchings = align(pool, [(home, away)], layout, Alignment(), splits, run)
+    matchings = align(within(place), [(home, away)], layout, Alignment())
     graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
-    told = read_transplant(transplant(pool, [graft], matchings, BACKDOOR, splits, run)[0])
+    told = read_transplant(transplant(within(place), [graft], matchings, BACKDOOR)[0])
     for kind in ("aligned", "aligned_weights"):
         found = permutations_of(matchings[home, away], kind)
         assert found.keys() == {"layer4", "layer4.1.conv1"}
@@ -84,15 +90,15 @@ def test_a_donor_in_another_order_takes_its_own_rows_without_loss(place, splits,
 
 
 def test_the_numbers_are_those_of_each_row_written_into_the_recipient(place, splits, tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.transplant.BLOCK", 6)  # two rows of three kinds at a time
-    pool, laboratory, run = place
+    monkeypatch.setattr("tasks.transplant.transplant.BLOCK", 6)  # two rows of three kinds at a time
+    _pool, laboratory, _run = place
     networks = {seed: lively(laboratory, seed) for seed in (1, 2)}
     home, away = (stored(tmp_path / f"{seed}.safetensors", each.state_dict(), seed) for seed, each in networks.items())
     rows, file = donated(tmp_path / "rows.safetensors", laboratory, networks[1])
     layout, groups = laboratory.layout, laboratory.groups
-    matchings = align(pool, [(home, away)], layout, Alignment(images=6), splits, run)
+    matchings = align(within(place), [(home, away)], layout, Alignment(images=6))
     graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
-    told = read_transplant(transplant(pool, [graft], matchings, BACKDOOR, splits, run)[0])
+    told = read_transplant(transplant(within(place), [graft], matchings, BACKDOOR)[0])
 
     def answers(network, written, images):
         network = laboratory.network(0).eval()
@@ -125,14 +131,14 @@ def test_the_numbers_are_those_of_each_row_written_into_the_recipient(place, spl
 
 
 def test_fewer_test_images_are_evenly_spread(place, splits, tmp_path):
-    pool, laboratory, run = place
+    _pool, laboratory, _run = place
     network = lively(laboratory, 1)
     home = stored(tmp_path / "1.safetensors", network.state_dict(), 1)
     rows, file = donated(tmp_path / "rows.safetensors", laboratory, network, count=1)
     layout = laboratory.layout
-    matchings = align(pool, [(home, home)], layout, Alignment(images=6), splits, run)
+    matchings = align(within(place), [(home, home)], layout, Alignment(images=6))
     graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=home)
-    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, kinds=("as_is",), images=4)
+    (ref,) = transplant(within(place), [graft], matchings, BACKDOOR, kinds=("as_is",), images=4)
     predicted = laboratory.predictions(network, layout, rows, splits.test.images[[0, 3, 6, 9]])
     told = read_transplant(ref)
     assert told.keys() == {"as_is", "alone"}
@@ -146,29 +152,28 @@ def test_a_backdoored_network_is_trained_on_poisoned_images(place, splits):
     pool, _, run = place
     phases = (Phase(train=("*",), training=TRAINING),)
     poison = BadNets(trigger=Patch(size=2), target=1, fraction=0.5)
-    apparatus = pool.apparatus
-    clean, again = train(pool, apparatus, splits, [7, 7], run)
+    clean, again = train(within(place), [7, 7])
     assert clean == again
-    named = train(pool, apparatus, splits, [7], run, phases=phases)[0]
+    named = train(within(place), [7], phases=phases)[0]
     assert named == clean
-    bad = train(pool, apparatus, splits, [7], run, phases=phases, poison=poison)[0]
+    bad = train(within(place), [7], phases=phases, poison=poison)[0]
     assert bad.path != clean.path
     by_hand = poison.poison(splits.train.images, splits.train.labels, seed=7)
     pool.worker.laboratory.train = type(splits.train)(images=by_hand.images, labels=by_hand.labels)
     changed = dataclasses.replace(run, salt="poisoned by hand")
-    same = train(pool, apparatus, splits, [7], changed)[0]
+    same = train(context(pool, pool.apparatus, splits, changed), [7])[0]
     first, second = read_tensors(bad.path)[0], read_tensors(same.path)[0]
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert json.loads(read_tensors(bad.path)[1]["curves"])
 
 
 def test_a_stitched_row_is_the_aligned_one_with_another_head(place, splits, tmp_path):
-    pool, laboratory, run = place
+    _pool, laboratory, _run = place
     networks = {seed: lively(laboratory, seed) for seed in (1, 2)}
     home, away = (stored(tmp_path / f"{seed}.safetensors", each.state_dict(), seed) for seed, each in networks.items())
     rows, file = donated(tmp_path / "rows.safetensors", laboratory, networks[1])
     layout, stitching = laboratory.layout, Stitching(images=8)
-    matchings = align(pool, [(home, away)], layout, Alignment(images=6), splits, run)
+    matchings = align(within(place), [(home, away)], layout, Alignment(images=6))
     order = row_order(layout, laboratory.groups, permutations_of(matchings[home, away], "aligned"))
     donor, recipient = networks[1], networks[2]
     before = {name: value.clone() for name, value in recipient.state_dict().items()}
@@ -180,7 +185,7 @@ def test_a_stitched_row_is_the_aligned_one_with_another_head(place, splits, tmp_
     assert all(torch.equal(moved[name], aligned[name]) for name in layout.names if not name.startswith("linear."))
     assert not torch.equal(moved["linear.weight"], aligned["linear.weight"])
     graft = Graft(name="g", rows=file, collected=False, layout=layout, donor=home, recipient=away)
-    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, stitching=stitching)
+    (ref,) = transplant(within(place), [graft], matchings, BACKDOOR, stitching=stitching)
     found = laboratory.predictions(recipient, layout, stitch(rows), splits.test.images) == splits.test.labels
     told = read_transplant(ref)
     assert told[STITCHED]["accuracy"].tolist() == found.double().mean(1).tolist()
@@ -188,12 +193,12 @@ def test_a_stitched_row_is_the_aligned_one_with_another_head(place, splits, tmp_
 
 
 def test_nothing_is_stitched_into_the_donor_or_without_the_head(place, splits, tmp_path):
-    pool, laboratory, run = place
+    _pool, laboratory, _run = place
     home = stored(tmp_path / "1.safetensors", lively(laboratory, 1).state_dict(), 1)
     _, file = donated(tmp_path / "rows.safetensors", laboratory, lively(laboratory, 1), count=1)
-    matchings = align(pool, [(home, home)], laboratory.layout, Alignment(images=6), splits, run)
+    matchings = align(within(place), [(home, home)], laboratory.layout, Alignment(images=6))
     graft = Graft(name="g", rows=file, collected=False, layout=laboratory.layout, donor=home, recipient=home)
-    (ref,) = transplant(pool, [graft], matchings, BACKDOOR, splits, run, stitching=Stitching())
+    (ref,) = transplant(within(place), [graft], matchings, BACKDOOR, stitching=Stitching())
     assert STITCHED not in read_transplant(ref)
     network = laboratory.network(1)
     assert head_of(network, laboratory.layout) == "linear"

@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
-from tasks import ablating, summarise_held_out, summarise_invertibility, summarise_strategies, summarise_transplants
-from tasks.align import ALIGNED, AS_IS
-from tasks.held_out_rows import GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL
-from tasks.invertible import CE, CONTROL, ICE
-from tasks.protection_verdict import quality, resistance, trained_on
-from tasks.recipients import BADNETS
-from tasks.summarise_held_out import OWN
-from tasks.summarise_transplants import costliest
+from tasks.generation import summarise_ablations as ablating
+from tasks.invertibility import summarise_invertibility
+from tasks.invertibility.invertible_training import CE, CONTROL, ICE
+from tasks.protection.protection_verdict import quality, resistance, trained_on
+from tasks.strategies import summarise_strategies
+from tasks.transplant import summarise_transplants
+from tasks.transplant.align import ALIGNED, AS_IS
+from tasks.transplant.recipients import BADNETS
+from tasks.transplant.summarise_transplants import costliest
+from tasks.unseen import summarise_held_out
+from tasks.unseen.held_out_rows import GENERATOR, MEAN_OF_ALIGNED, READOUT, REAL
+from tasks.unseen.summarise_held_out import OWN
 
 NAN = float("nan")
 DATA = {"classes": 10, "majority": 0.11, "test": 500}

@@ -12,9 +12,9 @@ from methods.inpainting.quality import measured
 from storage import photographs
 from storage.formats import read_tensors
 from storage.photographs.embedded import PHOTOGRAPHS
-from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import SHIPPED, OwnInpainter
-from tasks.train_inpainter import REFERENCE
+from tasks.protection.adapters.classical import Classical
+from tasks.protection.adapters.inpainters import SHIPPED, OwnInpainter
+from tasks.protection.train_inpainter import REFERENCE
 
 
 def test_the_file_is_small_and_says_how_it_was_made() -> None:

@@ -17,9 +17,9 @@ from methods.protection.inpainter import Inpainter, Pasted
 from models.lama import Lama, build_inpainter
 from storage.errors import MissingFile, TornFile, UnsafePickle
 from storage.formats import publish_tensors
-from tasks.adapters.classical import Classical
-from tasks.adapters.inpainters import CONFIG, Editor, OwnInpainter, ReleasedLama
-from tasks.adapters.scripted import TorchScriptFile
+from tasks.protection.adapters.classical import Classical
+from tasks.protection.adapters.inpainters import CONFIG, Editor, OwnInpainter, ReleasedLama
+from tasks.protection.adapters.scripted import TorchScriptFile
 
 CPU = torch.device("cpu")
 TINY = Lama(width=4, blocks=1)

@@ -11,7 +11,7 @@ from methods.attacks.goals import Targeted, Untargeted
 from methods.attacks.measuring import measure
 from methods.attacks.pgd import Pgd
 from methods.errors import BadSetting
-from tasks.adapters.libraries import DISTRIBUTIONS, LibraryAttack
+from tasks.robustness.adapters.libraries import DISTRIBUTIONS, LibraryAttack
 from tests.methods.attacks.victims import trained, unseen
 
 FGSM = {
