@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.announcing import announce
+from flows.announcements import announce
 from flows.publish import report
 from methods.errors import GateFailed, WeightsmithError
 from storage.files import publish

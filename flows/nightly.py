@@ -4,44 +4,26 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
 
-from flows.ablations import ablations
-from flows.announcing import announce
-from flows.configuration import FIXED_SEED
+from flows.announcements import announce
+from flows.deployments import FLOWS
 from flows.failures import TRACEBACK, discard, expected, record
-from flows.image_protection import image_protection
-from flows.invertibility import invertibility
-from flows.parameter_diffusion import parameter_diffusion
 from flows.prefect_home import end_orphans
 from flows.publish import report
-from flows.robustness import robustness
-from flows.running import Order, common_keys, open_run, point_latest, stored_json
-from flows.running import rotating as rotating_key
-from flows.strategies import strategies
-from flows.studies import KINDS, Study, as_json, resolve
-from flows.transplant import transplant
+from flows.runner import Order, common_keys, open_run, point_latest, stored_json
+from flows.runner import rotating as rotating_key
+from flows.studies import STUDIES, Study, as_json, resolve
+from flows.studies.common import FIXED_SEED
 from methods.errors import BadSetting, WeightsmithError
 from storage.formats import publish_json
 from storage.lock import home_lock
 from tasks.runtime.cluster import one_ray
 from tasks.runtime.run import Run, digest
-
-FLOWS: dict[str, Callable[..., str]] = {
-    "parameter_diffusion": parameter_diffusion,
-    "ablations": ablations,
-    "robustness": robustness,
-    "transplant": transplant,
-    "strategies": strategies,
-    "image_protection": image_protection,
-    "invertibility": invertibility,
-}
-
 
 ROTATING_SEED = 1
 """Of a night started by hand, which is to give the same numbers on every day; a scheduled one passes `date`."""
@@ -177,10 +159,10 @@ def tonight(preset: str, settings: dict[str, list[str]], rotating: int) -> dict[
             problem=f"the rotating seed of a night is {rotating}, which is the fixed one",
             remedy="give another, or `date`",
         )
-    nightly = {name: kind for name, kind in KINDS.items() if kind.configuration.networks_a_night}
+    nightly = {name: kind for name, kind in STUDIES.items() if kind.configuration.networks_a_night}
     taking_part = [name for name, kind in nightly.items() if preset in kind.preset_functions()]
     if not taking_part:
-        taking_part = list(KINDS)[:1]  # resolving it says which presets there are
+        taking_part = list(STUDIES)[:1]  # resolving it says which presets there are
     return {name: resolve(name, preset, settings.get(name, ())).tonight(rotating) for name in taking_part}
 
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from flows.configuration import Ablations, Cell
 from flows.presets import parameter_diffusion as bases
+from flows.studies.ablations import Ablations, Cell
 from methods.generation.autoencoding import AutoencoderTraining
 from methods.generation.latent_ddpm import Diffusion
 from models.autoencoder import Conv1dAutoencoder

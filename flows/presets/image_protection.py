@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-from flows.configuration_protection import ImageProtection
 from flows.presets.inpainting import small
+from flows.studies.image_protection import ImageProtection
 from methods.backdoor.triggers import Watermark
 from methods.inpainting.quality import Quality
 from methods.protection.distortions import Blur, Distortions, Resize

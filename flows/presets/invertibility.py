@@ -1,6 +1,6 @@
 """Presets of `invertibility`."""
 
-from flows.configuration_invertibility import Invertibility
+from flows.studies.invertibility import Invertibility
 from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.pgd import Pgd

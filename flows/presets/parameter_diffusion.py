@@ -1,6 +1,6 @@
 """Presets of `parameter_diffusion`."""
 
-from flows.configuration import ParameterDiffusion
+from flows.studies.parameter_diffusion import ParameterDiffusion
 from methods.collection.strategy import LastPhase, Restarts, Training
 from methods.generation.autoencoding import AutoencoderTraining
 from methods.generation.latent_ddpm import Diffusion, Sampling

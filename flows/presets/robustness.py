@@ -2,8 +2,9 @@
 
 import dataclasses
 
-from flows.configuration import ParameterDiffusion, Robustness, Siblings
 from flows.presets import parameter_diffusion as bases
+from flows.studies.parameter_diffusion import ParameterDiffusion
+from flows.studies.robustness import Robustness, Siblings
 from methods.attacks.autoattack import AutoAttack
 from methods.attacks.carlini_wagner.l0 import CarliniWagnerL0
 from methods.attacks.carlini_wagner.l2 import CarliniWagnerL2

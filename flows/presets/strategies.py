@@ -3,9 +3,10 @@
 import dataclasses
 from typing import Any, cast
 
-from flows.configuration import ParameterDiffusion, Strategies
 from flows.presets import parameter_diffusion as bases
 from flows.presets import transplant as transplants
+from flows.studies.parameter_diffusion import ParameterDiffusion
+from flows.studies.strategies import Strategies
 from methods.collection.phase import Training
 from methods.collection.retraining import RetrainConv, RetrainConvBn, RetrainFirst
 from methods.collection.shrinking import FourBn, Shrink, ShrinkConv, ShrinkReordered

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from flows.configuration import ParameterDiffusion
-from flows.configuration_transplant import Transplant
 from flows.presets import parameter_diffusion as bases
+from flows.studies.parameter_diffusion import ParameterDiffusion
+from flows.studies.transplant import Transplant
 from methods.backdoor.badnets import BadNets
 from methods.backdoor.triggers import Patch
 from methods.collection.strategy import LastPhase, Training

@@ -1,6 +1,6 @@
 """Presets of `parameter_diffusion` in which a row is a whole network: every parameter is collected and generated."""
 
-from flows.configuration import ParameterDiffusion
+from flows.studies.parameter_diffusion import ParameterDiffusion
 from methods.collection.strategy import LastPhase, Training
 from methods.generation.latent_ddpm import Diffusion
 from models import CifarResNet

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows import claims
+from flows.nights import claims as claims
 
 
 def claim_rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

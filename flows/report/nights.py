@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from flows.claims import BY_NAME
-from flows.headlines import HEADLINES, Headline
+from flows.nights.claims import BY_NAME
+from flows.nights.headlines import HEADLINES, Headline
 from flows.report.chapter import Plot
 from flows.report.nights_rows import (
     SPREAD,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.claims import BY_NAME, UNITS
-from flows.headlines import HEADLINES, Headline
+from flows.nights.claims import BY_NAME, UNITS
+from flows.nights.headlines import HEADLINES, Headline
 from tasks.results.formatting import duration
 
 SPREAD = ("n", "mean", "std", "worst", "best")

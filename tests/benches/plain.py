@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.comparing import generate_and_compare
-from flows.configuration import ParameterDiffusion
-from flows.running import Order, Workplace
+from flows.runner import Order, Workplace
+from flows.studies.parameter_diffusion import ParameterDiffusion, generate_and_compare
 from storage import datasets
 from tasks.runtime.context import RunContext
 from tasks.runtime.pool import InlinePool

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from flows.cli import main
+from flows.cli.main import main
 from methods.attacks.attack import Attack
 from methods.attacks.goals import Goal, Targeted, Untargeted
 from methods.attacks.measuring import predict

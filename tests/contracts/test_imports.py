@@ -41,7 +41,7 @@ def test_methods_and_models_load_no_process_store_or_configuration():
 RUN_ON_DIGITS = """
 import sys
 from pathlib import Path
-import flows.cli, flows.nightly, tasks.classifiers.laboratory, models
+import flows.cli.main, flows.nightly, tasks.classifiers.laboratory, models
 from storage import datasets
 splits = datasets.load(datasets.Data(source="digits", train_limit=20), home=Path("."))
 models.build(models.CifarResNet(width=2), classes=10, shape=splits.shape, mean=splits.mean, std=splits.std, seed=0)
@@ -63,7 +63,7 @@ def sources(*rooms):
     return [path for room in rooms for path in (CHECKOUT / room).rglob("*.py") if path.name != "__init__.py"]
 
 
-@pytest.mark.parametrize("name", [*ROOMS, "flows.cli"])
+@pytest.mark.parametrize("name", [*ROOMS, "flows.cli.main"])
 def test_names_resolve_into_this_checkout(name):
     """The rooms have names that other distributions could have, too."""
     spec = importlib.util.find_spec(name)

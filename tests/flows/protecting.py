@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from pydantic import TypeAdapter
 
-from flows.cli import main
+from flows.cli.main import main
 from models.lama import Lama, build_inpainter
 from storage.formats import publish_tensors
 from tasks.protection.adapters.inpainters import CONFIG

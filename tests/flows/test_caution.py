@@ -10,14 +10,14 @@ from rich.console import Console
 from flows.caution import MEANINGLESS, caution
 from flows.report.page import build
 from flows.report.table import markdown, render
-from flows.studies import KINDS
+from flows.studies import STUDIES
 
-PRESETS = [(study, preset) for study, kind in KINDS.items() for preset in kind.preset_functions()]
+PRESETS = [(study, preset) for study, kind in STUDIES.items() for preset in kind.preset_functions()]
 
 
 @pytest.mark.parametrize(("study", "preset"), PRESETS)
 def test_a_docstring_and_the_caution_agree(study: str, preset: str) -> None:
-    text = " ".join((KINDS[study].preset_functions()[preset].__doc__ or "").split())
+    text = " ".join((STUDIES[study].preset_functions()[preset].__doc__ or "").split())
     says_so = "mean nothing" in text or "means nothing" in text
     assert says_so == (preset in MEANINGLESS)
     assert (caution(preset) is not None) == says_so

@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from flows.cells import run_cells, study_of
-from flows.configuration import Ablations, Cell
 from flows.studies import resolve
+from flows.studies.ablations import Ablations, Cell, run_cells, study_of
 from methods.errors import BadSetting
 from storage import datasets
 from storage.errors import StorageFull
@@ -126,7 +125,7 @@ def test_a_full_disk_is_no_result(tmp_path, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise StorageFull(path="store", problem="no space left", remedy="free some")
 
-    monkeypatch.setattr("flows.cells.generate_and_compare", full)
+    monkeypatch.setattr("flows.studies.ablations.generate_and_compare", full)
     chosen = study(CELLS[0])
     splits = datasets.load(chosen.data, home=tmp_path)
     run = Run(home=str(tmp_path), run_id="plain", preset="custom", seed=0).bound(splits.digest, chosen.apparatus)

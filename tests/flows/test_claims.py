@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows import claims
+from flows.nights import claims as claims
 from flows.report.claims import claim_rows
 from flows.report.page import build
 
@@ -94,7 +94,7 @@ BLOCK = re.compile(r"<!-- claims -->\n(.*?)\n<!-- /claims -->", re.DOTALL)
 
 @pytest.mark.parametrize("page", ["README.md", "docs/nights.md"])
 def test_pages_quote_the_table(page: str) -> None:
-    """To write the blocks again: `python -m flows.claims`, which prints them."""
+    """To write the blocks again: `python -m flows.nights.claims`, which prints them."""
     blocks = BLOCK.findall((CHECKOUT / page).read_text(encoding="utf-8"))
     assert blocks == [claims.markdown()]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flows.cli import main
-from flows.collect_command import numbers
-from flows.collecting import carry_out
-from flows.configuration import Strategies
-from flows.selecting import Choice, collection_run, plan
+from flows.cli.collect import numbers
+from flows.cli.main import main
+from flows.collection import carry_out
+from flows.collection_plan import Choice, collection_run, plan
 from flows.studies import as_json, resolve
+from flows.studies.strategies import Strategies
 from methods.errors import BadSetting
 from storage import datasets
 from storage.snapshot_set import SnapshotSet

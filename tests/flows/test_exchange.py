@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 import models
-from flows import cli
+from flows.cli import main as cli
 from flows.studies import resolve
 from models import CifarResNet
 from storage.exchange.writing import write_data_pt
@@ -44,7 +44,7 @@ def test_an_import_names_the_command_that_goes_on(data_pt: Path, tmp_path: Path)
     assert told["accuracy"].startswith("25.00 % says the file; here ")
     assert (Path(told["path"]) / "entry.json").is_file()
     _, command, name, *arguments = shlex.split(told["next"])
-    context = cli.main.commands[command].make_context(command, [name, *arguments])
+    context = cli.main.get_command(None, command).make_context(command, [name, *arguments])
     study = resolve(name, context.params["preset"], context.params["changes"])
     assert study.strategy == Imported(path=told["path"], keep=NAMES)
     assert (study.seeds, study.network.width, context.params["home"]) == ((0,), 1, home)

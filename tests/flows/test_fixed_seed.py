@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from flows.comparing import generate_and_compare
-from flows.configuration import ParameterDiffusion
 from flows.nightly import tonight
 from flows.studies import resolve
-from flows.transplanting import transplant_and_compare
+from flows.studies.parameter_diffusion import ParameterDiffusion, generate_and_compare
+from flows.studies.transplant import transplant_and_compare
 from storage import datasets
 from tasks.runtime.run import Run
 from tests.contexts import inline

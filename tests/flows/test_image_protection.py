@@ -11,12 +11,12 @@ import torch
 from jsonschema import Draft202012Validator
 
 from flows.nightly import tonight
-from flows.protecting_images import protect_and_edit
 from flows.report.image_protection import journeys, triggered
 from flows.report.image_protection_tables import hiding
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve
+from flows.studies.image_protection import protect_and_edit
 from methods.errors import BadSetting
 from methods.protection.judging import Judge
 from methods.protection.saving import from_bytes

@@ -8,8 +8,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from flows.cli import main
-from flows.inpainting import Trained, recipe_of, train
+from flows.cli.main import main
+from flows.inpainter import Trained, recipe_of, train
 from methods.errors import BadSetting
 from storage.photographs import Photographs
 from tasks.protection.adapters.inpainters import OwnInpainter

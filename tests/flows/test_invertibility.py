@@ -9,10 +9,10 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
-from flows.inverting import train_and_invert, trainings
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import as_json, changed, resolve
+from flows.studies.invertibility import train_and_invert, trainings
 from methods.errors import BadData, BadSetting
 from storage import datasets
 from storage.formats import read_json, read_tensors

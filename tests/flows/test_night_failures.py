@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from flows import delivery as sending
 from flows import nightly as nights
-from flows import running, sending
+from flows import runner as running
 from flows.nightly import NightFailed, nightly, tonight
-from flows.running import Order, study_run
+from flows.runner import Order, study_run
 from methods.errors import BadData
 
 TAKING_PART = list(tonight("smoke", {}, 1))
@@ -34,7 +35,7 @@ class Night:
             if name in self.inside:
                 raise self.inside[name]
             self.done.append(name)
-            self.salts[name] = workplace.run.salt
+            self.salts[name] = workplace.context.run.salt
             return workplace.publish({"verdict": name}, {})
 
     def run(self, seed: Any = 1, **order: Any) -> Path:

@@ -25,7 +25,7 @@ def two(preset, _, rotating):
     studies = whole(preset, settings, rotating)
     return {name: studies[name] for name in settings}
 nightly.tonight = two
-from flows.cli import main
+from flows.cli.main import main
 main(["nightly", "--preset", "smoke", "--home", home])
 """
 OF_RAY = ("(raylet)", "Staff.do", "OOM", "autoscaler", "RpcError", "Lease ID", "ray::", "Traceback", "pickl")

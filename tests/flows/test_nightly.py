@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from mlflow.tracking import MlflowClient
 
 from flows.nightly import ROTATING_SEED, rotating_seed, tonight
-from flows.studies import KINDS, resolve
+from flows.studies import STUDIES, resolve
 from methods.errors import BadSetting
 from storage.tracking import tracking_uri
 from storage.verification import verify
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "summary.schema.json").read_text())
 SEED = 20260131
-TAKING_PART = {name for name, kind in KINDS.items() if kind.configuration.networks_a_night}
+TAKING_PART = {name for name, kind in STUDIES.items() if kind.configuration.networks_a_night}
 
 NIGHT = """
 import sys
@@ -28,7 +28,7 @@ from flows.prefect_home import prepare
 home = Path(sys.argv[1])
 prepare(home)
 from flows.nightly import nightly
-from flows.running import Order
+from flows.runner import Order
 small = sys.argv[3:]
 cells = 'cells=[{"varied": "base", "value": "as it is"}, {"varied": "n", "value": "5", "changes": ["samples=5"]}]'
 attacks = 'attacks=[{"attack": {"kind": "fgsm"}}, {"attack": {"kind": "pgd", "steps": 3}, "targeted": true}]'

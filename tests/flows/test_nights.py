@@ -16,15 +16,17 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 from rich.progress import Progress
 
-from flows import cli, nights
-from flows.comparing import generate_and_compare
-from flows.headlines import HEADLINES, margin, over_nights, spread
-from flows.night_job import STUDIES, Night, run_night
-from flows.nights_progress import NightsProgress
-from flows.nights_request import Nights, by_study, parse_date
-from flows.nights_summary import claim_over_nights, table
+from flows.cli.main import main
+from flows.nights import runner as nights
+from flows.nights.headlines import HEADLINES, margin, over_nights, spread
+from flows.nights.night_job import PROGRESS, Night, run_night
+from flows.nights.nights_progress import NightsProgress
+from flows.nights.request import Nights, by_study, parse_date
+from flows.nights.summary import claim_over_nights, table
 from flows.report.page import build
 from flows.report.table import render
+from flows.studies import STUDIES
+from flows.studies.parameter_diffusion import generate_and_compare
 from methods.errors import BadSetting
 from storage.datasets import load
 from storage.formats import publish_json
@@ -76,7 +78,7 @@ def test_a_mistake_is_one_message_and_nothing_starts(arguments: list[str], words
     usual = [] if "--preset" in arguments else ["--preset", "smoke"]
     usual += [] if "--from" in arguments else ["--from", "2025-03-01"]
     home = tmp_path / "home"
-    done = CliRunner().invoke(cli.main, ["nights", *usual, *arguments, "--home", str(home)])
+    done = CliRunner().invoke(main, ["nights", *usual, *arguments, "--home", str(home)])
     assert done.exit_code == 2, done.output
     for word in words:
         assert word in done.output
@@ -133,7 +135,7 @@ def test_a_night_leaves_what_a_nightly_leaves_but_its_products(ran) -> None:
     assert summary["stages"].keys() >= {"data", "train", "collect", "fit", "evaluate"}
     assert "<h3>Claims</h3>" in (night.folder / "report.html").read_text()
     assert not (Path(night.home) / "store").exists()
-    assert [each for each in heard if each[0] == STUDIES] == [(STUDIES, 0, 1), (STUDIES, 1, 1)]
+    assert [each for each in heard if each[0] == PROGRESS] == [(PROGRESS, 0, 1), (PROGRESS, 1, 1)]
     assert any(stage == "parameter_diffusion fit" for stage, _, _ in heard)
 
 
@@ -197,8 +199,10 @@ def test_whatever_ends_a_study_is_a_row_with_its_traceback(tmp_path: Path, monke
         asked.append("transplant")
         return {"verdict": "It works.", "transplants": {}, "recipients": {}, "causes": {}}, {}
 
-    monkeypatch.setattr("flows.night_job.BODIES", {"robustness": breaks, "transplant": works})
-    monkeypatch.setattr("flows.night_job.report_of", lambda *_: None)
+    bodies = {"robustness": breaks, "transplant": works}
+    specs = {name: dataclasses.replace(STUDIES[name], body=body) for name, body in bodies.items()}
+    monkeypatch.setattr("flows.nights.night_job.STUDIES", specs)
+    monkeypatch.setattr("flows.nights.night_job.report_of", lambda *_: None)
     wanted = Nights(first=date(2025, 3, 1), count=1, preset="smoke", studies=("robustness", "transplant"))
     (night,) = nights.plan(wanted, tmp_path)[1]
     run_night(None, night, target=str(night.target), on_step=silent)
@@ -249,15 +253,15 @@ def test_progress_says_what_runs_and_how_long_the_rest_takes() -> None:
     shown, now, console = progress(4)
     with shown.stage("nights", 4, 1):
         assert shown.line == "1 of 4 nights done"
-        shown(STUDIES, "2025-03-02", 0, 2)
+        shown(PROGRESS, "2025-03-02", 0, 2)
         shown("robustness attack", "2025-03-02", 3, 8)
         assert shown.left() is None
         now[0] = 100.0
-        shown(STUDIES, "2025-03-02", 1, 2)
+        shown(PROGRESS, "2025-03-02", 1, 2)
         assert shown.left() == pytest.approx(500)  # half a night in 100 s, two and a half to do
         assert shown.line == "1 of 4 nights done; 2025-03-02: robustness attack 3/8; about 8 min 20 s left"
         now[0] = 200.0
-        shown(STUDIES, "2025-03-02", 2, 2)
+        shown(PROGRESS, "2025-03-02", 2, 2)
         assert shown.line == "2 of 4 nights done; about 6 min 40 s left"
     assert "2 of 4 nights done" in console.export_text()
 

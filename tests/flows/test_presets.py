@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from flows.cells import study_of
-from flows.configuration import Cell, ParameterDiffusion
-from flows.inverting import train_and_invert
-from flows.studies import KINDS
-from flows.transplanting import check
-from flows.unseen import generate_for_unseen
+from flows.studies import STUDIES
+from flows.studies.ablations import Cell, study_of
+from flows.studies.invertibility import train_and_invert
+from flows.studies.parameter_diffusion import ParameterDiffusion
+from flows.studies.transplant import check
+from flows.studies.unseen_networks import generate_for_unseen
 from methods.attacks.measuring import measure
 from methods.collection.loop import Record
 from methods.collection.strategy import Strategy
@@ -47,13 +47,13 @@ SHAPES = {
     "mnist": (10, 1, 32, 32),
 }
 """Classes and image shape of each source that a preset names."""
-PRESETS = [(study, preset) for study, kind in KINDS.items() for preset in kind.preset_functions()]
+PRESETS = [(study, preset) for study, kind in STUDIES.items() for preset in kind.preset_functions()]
 GENERATING = [(study, preset) for study, preset in PRESETS if study == "parameter_diffusion"]
 CELLS = [
     (preset, cell)
     for study, preset in PRESETS
     if study == "ablations"
-    for cell in KINDS[study].preset_functions()[preset]().cells
+    for cell in STUDIES[study].preset_functions()[preset]().cells
 ]
 
 
@@ -114,12 +114,12 @@ def brief_generator(generator: GeneratorConfig) -> GeneratorConfig:
 
 @pytest.mark.parametrize(("study", "preset"), GENERATING)
 def test_two_steps_of_everything(study: str, preset: str) -> None:
-    two_steps(KINDS[study].preset_functions()[preset]())
+    two_steps(STUDIES[study].preset_functions()[preset]())
 
 
 @pytest.mark.parametrize(("preset", "cell"), CELLS, ids=lambda each: getattr(each, "value", each))
 def test_every_cell_is_a_configuration_of_its_own(preset: str, cell: Cell) -> None:
-    study = KINDS["ablations"].preset_functions()[preset]()
+    study = STUDIES["ablations"].preset_functions()[preset]()
     configuration = study_of(study, cell)
     assert (configuration == study_of(study, study.cells[0])) == (cell.varied == BASE)
     if preset == "digits":  # the others differ from these in size alone
@@ -159,7 +159,7 @@ COMPARING = [preset for study, preset in PRESETS if study == "strategies"]
 
 @pytest.mark.parametrize("preset", COMPARING)
 def test_two_steps_of_every_phase_of_every_strategy(preset: str) -> None:
-    study = KINDS["strategies"].preset_functions()[preset]()
+    study = STUDIES["strategies"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
     assert len(study.strategies) == 10
     carried_out: set[object] = set()
@@ -182,7 +182,7 @@ def test_two_steps_of_every_phase_of_every_strategy(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", COMPARING)
 def test_strategies_hold_enough_rows_to_hold_some_out(preset: str) -> None:
-    study = KINDS["strategies"].preset_functions()[preset]()
+    study = STUDIES["strategies"].preset_functions()[preset]()
     for strategy in study.strategies:
         assert strategy.planned >= 10
         assert study.recipient not in study.seeds
@@ -203,7 +203,7 @@ def hurried(attempt: Attempt) -> Attempt:
 
 @pytest.mark.parametrize("preset", ATTACKING)
 def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
-    study = KINDS["robustness"].preset_functions()[preset]()
+    study = STUDIES["robustness"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
     laboratory = Laboratory(shortened(study.base).apparatus, splits)
     network = laboratory.network(0).eval()
@@ -235,7 +235,7 @@ MOVING = [preset for study, preset in PRESETS if study == "transplant"]
 @pytest.mark.parametrize("preset", MOVING)
 def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> None:
     """Its training, the alignment of a donor, its rows, and fine-tuning, as the preset has them."""
-    study = KINDS["transplant"].preset_functions()[preset]()
+    study = STUDIES["transplant"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
     apparatus = shortened(study.base).apparatus
     run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, apparatus)
@@ -259,9 +259,11 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     assert all(len(told[kind]["asr"]) == 2 for kind in ALIGNMENTS)
 
 
-@pytest.mark.parametrize("preset", [each for each in MOVING if KINDS["transplant"].preset_functions()[each]().held_out])
+@pytest.mark.parametrize(
+    "preset", [each for each in MOVING if STUDIES["transplant"].preset_functions()[each]().held_out]
+)
 def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None:
-    study = KINDS["transplant"].preset_functions()[preset]()
+    study = STUDIES["transplant"].preset_functions()[preset]()
     assert study.held_out is not None
     splits, base = synthetic(study.data.source), shortened(study.base)
     brief = dataclasses.replace(study.held_out.diffusion, steps=2, batch_size=2, times=3)
@@ -277,7 +279,7 @@ INVERTING = [preset for study, preset in PRESETS if study == "invertibility"]
 
 @pytest.mark.parametrize("preset", INVERTING)
 def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Path) -> None:
-    study = KINDS["invertibility"].preset_functions()[preset]()
+    study = STUDIES["invertibility"].preset_functions()[preset]()
     losses = {
         name: dataclasses.replace(loss, schedule=dataclasses.replace(loss.schedule, epochs=1, batch_size=8))
         for name, loss in (("ce", study.ce), ("ice", study.ice))
@@ -304,7 +306,7 @@ def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Pa
 @pytest.mark.parametrize(("study", "preset"), GENERATING)
 def test_presets_fit_together(study: str, preset: str) -> None:
     """What would be found out only after hours: rows that cannot be kept, or too few of them to hold some out."""
-    full = KINDS[study].preset_functions()[preset]()
+    full = STUDIES[study].preset_functions()[preset]()
     assert (full.study, full.preset) == (study, preset)
     assert full.strategy.rows >= 10
     assert full.strategy.rows % full.strategy.then.epochs == 0 or full.strategy.then.epochs % full.strategy.rows == 0
@@ -314,7 +316,7 @@ def test_presets_fit_together(study: str, preset: str) -> None:
 
 @pytest.mark.parametrize(("study", "preset"), PRESETS)
 def test_docstrings_are_one_line_in_the_list(study: str, preset: str) -> None:
-    said = KINDS[study].preset_functions()[preset].__doc__
+    said = STUDIES[study].preset_functions()[preset].__doc__
     assert 20 < len(said.splitlines()[0]) <= 120
     if preset in ("smoke", "digits"):  # what runs in the tests and at night
         assert re.search(r"\b\d+ (s|seconds?|min|minutes?)\b", said), f"{preset} does not say how long it takes"

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from flows.protecting_images import protect_and_edit
-from flows.studies import KINDS
+from flows.studies import STUDIES
+from flows.studies.image_protection import protect_and_edit
 from storage.datasets import Split, Splits
 from tasks.protection.editors import Trained
 from tasks.protection.protect import Trial
 from tasks.runtime.run import Run
 from tests.contexts import inline
 
-PROTECTING = list(KINDS["image_protection"].preset_functions())
+PROTECTING = list(STUDIES["image_protection"].preset_functions())
 
 
 def hasty(wanted: Trained) -> Trained:
@@ -27,8 +27,8 @@ def hasty(wanted: Trained) -> Trained:
 @pytest.mark.parametrize("preset", PROTECTING)
 def test_two_steps_of_every_protection(preset: str, tmp_path: Path) -> None:
     """Of every inpainter that is trained, method and journey; where a file is named, a small network stands in."""
-    full = KINDS["image_protection"].preset_functions()[preset]()
-    small = KINDS["image_protection"].preset_functions()["smoke"]().inpainter
+    full = STUDIES["image_protection"].preset_functions()[preset]()
+    small = STUDIES["image_protection"].preset_functions()["smoke"]().inpainter
     study = dataclasses.replace(
         full,
         inpainter=hasty(full.inpainter if isinstance(full.inpainter, Trained) else small),

@@ -88,7 +88,7 @@ def test_an_image_on_its_own_is_found_too(tmp_path: Path, image: Path, inpainter
 KILLED = """
 import os, signal, sys
 import tasks.protection.protected_files as keeping
-from flows.cli import main
+from flows.cli.main import main
 publish_json, done = keeping.publish_json, []
 def second_is_the_last(*arguments):
     if done:
@@ -114,7 +114,7 @@ def test_a_killed_run_loses_the_image_that_it_was_at(tmp_path: Path, folder: Pat
 FULL = """
 import pathlib, sys
 from click.testing import CliRunner
-from flows.cli import main
+from flows.cli.main import main
 out = pathlib.Path(sys.argv[1])
 scratch = out.parent
 def protect(given):

@@ -9,8 +9,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from flows.cli import main
-from flows.protecting import losses_of
+from flows.cli.main import main
+from flows.protect_photos import losses_of
 from methods.protection.judging import Judge
 from methods.protection.noise_control import NoiseControl
 from methods.protection.saving import from_bytes

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from flows.comparing import generate_and_compare
-from flows.configuration import ParameterDiffusion
 from flows.studies import resolve
+from flows.studies.parameter_diffusion import ParameterDiffusion, generate_and_compare
 from storage import datasets
 from storage.datasets import Split, Splits
 from tasks.runtime import run as naming

@@ -10,10 +10,9 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
-from flows.attacking import attack_and_compare
-from flows.configuration import Siblings
 from flows.report.page import build
 from flows.studies import resolve
+from flows.studies.robustness import Siblings, attack_and_compare
 from methods.attacks.fgsm import Fgsm
 from methods.attacks.pgd import Pgd
 from methods.attacks.plain_gradient import PlainGradient

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.presets.parameter_diffusion import smoke
-from flows.running import Order, open_run, point_latest
+from flows.runner import Order, open_run, point_latest
 from flows.studies import as_json
 from storage.formats import publish_json
 

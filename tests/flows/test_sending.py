@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from flows import running, sending
-from flows.cli import main
-from flows.running import Order, study_run
+from flows import delivery as sending
+from flows import runner as running
+from flows.cli.main import main
+from flows.runner import Order, study_run
 from flows.studies import resolve
 from storage import outbox
 from storage.tracking import TrackingFailed

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from flows.comparing_strategies import compare_strategies
-from flows.configuration import Strategies
 from flows.report.page import build
 from flows.report.table import markdown
-from flows.studies import KINDS, as_json, changed, resolve
+from flows.studies import STUDIES, as_json, changed, resolve
+from flows.studies.strategies import Strategies, compare_strategies
 from methods.collection.phase import Training
 from methods.collection.shrinking import Shrink
 from methods.collection.strategy import LastPhase
@@ -133,7 +132,7 @@ def test_bad_input_is_refused(fields: dict, said: str) -> None:
         study(**fields)
 
 
-KEPT = [strategy.kind for strategy in KINDS["strategies"].preset_functions()["note"]().strategies]
+KEPT = [strategy.kind for strategy in STUDIES["strategies"].preset_functions()["note"]().strategies]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KEPT if kind != "last_phase"])

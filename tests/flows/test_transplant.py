@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve
-from flows.transplanting import transplant_and_compare
+from flows.studies.transplant import transplant_and_compare
 from methods.backdoor.triggers import Patch
 from methods.collection.strategy import LastPhase, Training
 from methods.errors import BadSetting

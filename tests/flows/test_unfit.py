@@ -8,14 +8,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import tasks.generation.fit
-from flows.attacking import attack_and_compare
-from flows.cells import run_cells
-from flows.comparing_strategies import compare_strategies
-from flows.configuration import Ablations, Cell, Siblings
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve
-from flows.transplanting import transplant_and_compare
+from flows.studies.ablations import Ablations, Cell, run_cells
+from flows.studies.robustness import Siblings, attack_and_compare
+from flows.studies.strategies import compare_strategies
+from flows.studies.transplant import transplant_and_compare
 from methods.attacks.fgsm import Fgsm
 from methods.collection.strategy import LastPhase, Training
 from methods.errors import BadSetting, Diverged, GateFailed

@@ -13,8 +13,8 @@ import tasks.robustness.tutorial
 import tasks.transplant.recipients
 import tasks.unseen.fit_across
 import tasks.unseen.held_out_rows
-from flows.attacking import attack_and_compare
 from flows.studies import resolve
+from flows.studies.robustness import attack_and_compare
 from methods.attacks.fgsm import Fgsm
 from methods.errors import Diverged, NotInvertible
 from methods.generation.unit_diffusion import UnitDiffusion

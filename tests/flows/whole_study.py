@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.attacking import attack_and_compare
-from flows.cells import run_cells
-from flows.comparing import generate_and_compare
-from flows.comparing_strategies import compare_strategies
-from flows.configuration import Ablations, Cell
-from flows.inverting import train_and_invert
-from flows.protecting_images import protect_and_edit
 from flows.studies import Study, changed, resolve
-from flows.transplanting import transplant_and_compare
+from flows.studies.ablations import Ablations, Cell, run_cells
+from flows.studies.image_protection import protect_and_edit
+from flows.studies.invertibility import train_and_invert
+from flows.studies.parameter_diffusion import generate_and_compare
+from flows.studies.robustness import attack_and_compare
+from flows.studies.strategies import compare_strategies
+from flows.studies.transplant import transplant_and_compare
 from storage import datasets
 from storage.photographs import Photographs
 from tasks.runtime.cluster import one_ray

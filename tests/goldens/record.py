@@ -43,9 +43,9 @@ def products(home: Path) -> dict[str, list[str]]:
 
 def presets() -> dict[str, Any]:
     shown: dict[str, Any] = {}
-    from flows.studies import KINDS, as_json
+    from flows.studies import STUDIES, as_json
 
-    for study, kind in KINDS.items():
+    for study, kind in STUDIES.items():
         for preset, function in kind.preset_functions().items():
             shown[f"{study} {preset}"] = as_json(function())
     return shown

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from flows.configuration import ParameterDiffusion
-from flows.unseen import check_unseen, generate_for_unseen
+from flows.studies.parameter_diffusion import ParameterDiffusion
+from flows.studies.unseen_networks import check_unseen, generate_for_unseen
 from methods.alignment.permutation import permute, row_order
 from methods.collection.strategy import LastPhase, Training
 from methods.errors import BadSetting

@@ -17,7 +17,7 @@ from tasks.runtime.source_digest import (
 )
 
 INSIDE = {path.relative_to(ROOT) for path in deciding(ROOT)}
-NIGHTS = Path("flows/nights.py")
+NIGHTS = Path("flows/nights/runner.py")
 """Its jobs are whole nights, whose product is a record beside summaries and reports."""
 CONFIGURED = {path.relative_to(ROOT) for path in ROOT.glob("flows/presets/*.py")}
 
@@ -49,22 +49,27 @@ def closure(path: Path) -> set[Path]:
 
 
 def workers() -> dict[Path, set[str]]:
-    """Modules that make a `Job`, with the functions that its `work` names."""
+    """Modules that make jobs, with the functions that are their work."""
     found: dict[Path, set[str]] = {}
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Job":
+                called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+                if called in ("map_jobs", "new_job"):
+                    work = node.args[2]
+                elif called == "Job" and path.name != "jobs.py":
                     (work,) = (each.value for each in node.keywords if each.arg == "work")
-                    assert isinstance(work, ast.Name), f"{path}: the work of a job is a function's own name"
-                    found.setdefault(path.relative_to(ROOT), set()).add(work.id)
+                else:
+                    continue
+                assert isinstance(work, ast.Name), f"{path}: the work of a job is a function's own name"
+                found.setdefault(path.relative_to(ROOT), set()).add(work.id)
     return found
 
 
 def test_the_jobs_are_found() -> None:
     found = workers()
-    assert found[Path("flows/cells.py")] == {"collect_alone", "run_cell"}
-    assert found[Path("flows/comparing_strategies.py")] == {"compare_one"}
+    assert found[Path("flows/studies/ablations.py")] == {"collect_alone", "run_cell"}
+    assert found[Path("flows/studies/strategies.py")] == {"compare_one"}
     assert found[Path("tasks/classifiers/train.py")] == {"train_one"}
     assert len(found) > 25
 
@@ -88,7 +93,7 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
         "methods/a.py",
         "models/deep/b.py",
         "tasks/c.py",
-        "flows/cells.py",
+        "flows/studies/ablations.py",
         "storage/datasets/d.py",
         "tasks/new.py",
     )
@@ -96,8 +101,8 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
         "flows/report/page.py",
         "flows/report/deep/table.py",
         "flows/presets/smoke.py",
-        "flows/cli.py",
-        "flows/run_command.py",
+        "flows/cli/main.py",
+        "flows/cli/run.py",
         "storage/tracking_values.py",
         "tasks/results/formatting.py",
         "tasks/page.css",
@@ -120,14 +125,14 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
 
 
 def test_a_stored_summary_also_depends_on_what_summarises(tmp_path: Path) -> None:
-    for file in ("tasks/a.py", "tasks/robustness/summarise_attacks.py", "flows/claims.py"):
+    for file in ("tasks/a.py", "tasks/robustness/summarise_attacks.py", "flows/nights/claims.py"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("1")
     found = [summary_digest.__wrapped__(tmp_path)]
     for file, counts in (
         ("tasks/a.py", True),
         ("tasks/robustness/summarise_attacks.py", True),
-        ("flows/claims.py", False),
+        ("flows/nights/claims.py", False),
     ):
         (tmp_path / file).write_text("2")
         found.append(summary_digest.__wrapped__(tmp_path))

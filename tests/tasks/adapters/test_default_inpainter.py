@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flows.inpainting import as_json
+from flows.inpainter import as_json
 from flows.presets.inpainting import small
 from methods.inpainting.quality import measured
 from storage import photographs
