@@ -1,10 +1,15 @@
 """The last stages of a run: the page that people look at, the entry in MLflow, the table in Prefect."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from flows.report.chapter import chapter_of
 from flows.report.table import markdown
+from flows.studies import STUDIES
 from storage.tracking import log_run
+from storage.tracking_children import Child
 from tasks.runtime.stage import stage
 
 
@@ -20,10 +25,16 @@ def report(folder: str, *, redraw: bool = True) -> str:
     return str(build(Path(folder), redraw=redraw))
 
 
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """Child runs in MLflow; of a table of nights none."""
+    if summary["study"] in STUDIES:
+        yield from chapter_of(summary["study"]).children(summary)
+
+
 @stage
 def track(folder: str, home: str, nightly: str | None) -> str:
     """Logs the run to MLflow; returns MLflow's id of it."""
-    return log_run(Path(folder), home=Path(home), nightly=nightly)
+    return log_run(Path(folder), home=Path(home), nightly=nightly, children=children)
 
 
 def artifact(folder: str) -> None:

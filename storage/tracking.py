@@ -12,13 +12,13 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methods.errors import BadData, WeightsmithError
-from storage.tracking_children import children
+from storage.tracking_children import Child
 from storage.tracking_values import batches, by_role, curve_metrics, metrics, parameters
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ class TrackingFailed(WeightsmithError):
     """MLflow could not be reached or refused what was sent; the run's folder is complete without it."""
 
 
-def log_run(folder: Path, *, home: Path, nightly: str | None) -> str:
-    """Log the study run in `folder` and return MLflow's id of it.
+Children = Callable[[Mapping[str, Any]], Iterable[Child]]
+
+
+def log_run(folder: Path, *, home: Path, nightly: str | None, children: Children = lambda _: ()) -> str:
+    """Log the study run in `folder` and return MLflow's id of it. children: the child runs of a summary.
 
     The same folder logged again returns the run that is there; one that was interrupted, or whose summary has changed
     since (a resumed run), is replaced. Raises `BadData` if the folder holds no run, `TrackingFailed` within about a

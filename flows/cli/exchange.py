@@ -11,7 +11,7 @@ import click
 from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, told
 
 if TYPE_CHECKING:
-    from flows.configuration import ParameterDiffusion
+    from flows.studies.parameter_diffusion import ParameterDiffusion
     from flows.import_export import Found
     from tasks.exchange.export_models import Format
 

@@ -1,12 +1,14 @@
 """The chapter of an ablation study: a table and a figure per factor, published differences beside ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
+from flows.report.tables import Table
+from storage.tracking_children import Child, models_child, unfit_child
 from tasks.generation.summarise_ablations import BASE, has_models
 from tasks.results.formatting import interval, percent, signed
 from tasks.results.unfit import UNFIT
@@ -103,3 +105,35 @@ def _row(cell: Mapping[str, Any]) -> dict[str, Any]:
         "within": "" if cell["iou"]["generated"] is None else f"{cell['iou']['generated']:.2f}",
         "largest": f"{cell['iou']['max']:.2f}",
     }
+
+
+CELLS = ("varied", "value", "originals", "generated", "difference", "verdict")
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    if not summary.get("cells"):
+        return None
+    caption = "test accuracy in %, differences in points"
+    return Table(heads=CELLS, rows=list(map(_cell, summary["cells"])), caption=caption)
+
+
+def _cell(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    means = (_mean(cell[side]) for side in ("original", "generated"))
+    difference = signed(cell["difference"]["difference"]) if has_models(cell) else ""
+    return (cell["varied"], cell["value"], *means, difference, cell["verdict"])
+
+
+def _mean(numbers: Mapping[str, Any]) -> str:
+    return UNFIT if UNFIT in numbers else percent(numbers["mean"])
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per cell."""
+    for cell in summary.get("cells", []):
+        name = f"{cell['varied']} {cell['value']}"
+        if UNFIT in cell["generated"]:
+            yield unfit_child("generator", name, cell["generated"])
+            continue
+        audit = {key: cell[key] for key in ("verdict", "dispersion", "iou", "lead")}
+        numbers = {**cell["generated"], **cell["difference"], "audit": audit}
+        yield models_child("generator", name, numbers, {"verdict": audit["verdict"]})

@@ -1,10 +1,17 @@
 """What a chapter of the page is made of, whichever study it tells of."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Protocol
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from matplotlib.figure import Figure
+from flows.report.tables import Table
+from flows.studies import STUDIES
+from methods.errors import BadData
+from storage.tracking_children import Child
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +21,7 @@ class Plot:
     name: str
     title: str
     caption: str
-    figure: Figure
+    figure: "Figure"
 
 
 class Chapter(Protocol):
@@ -25,3 +32,19 @@ class Chapter(Protocol):
 
     def content(self, summary: Mapping[str, Any]) -> dict[str, Any]:
         """What the study's template needs besides the summary."""
+
+    def table(self, summary: Mapping[str, Any]) -> Table | None:
+        """The final table; None where there is nothing to show."""
+
+    def children(self, summary: Mapping[str, Any]) -> Iterator[Child]:
+        """The child runs of the run in MLflow: one per set of models, attack, transplant, loss, strategy or method."""
+
+
+def chapter_of(study: str) -> Chapter:
+    """Raises `BadData` for a study that the report has no chapter for."""
+    if study not in STUDIES:
+        raise BadData(
+            problem=f"this is a run of {study!r}, and the report has no chapter for such a study",
+            remedy="studies with a chapter: " + ", ".join(STUDIES),
+        )
+    return cast(Chapter, importlib.import_module(STUDIES[study].chapter))

@@ -1,13 +1,17 @@
 """The chapter of a study of image protection: what noise does to edits, beside random noise, and to whose edits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows.report import image_protection_figures as figures
 from flows.report.chapter import Plot
 from flows.report.image_protection_tables import content, measured
+from flows.report.tables import Table
+from storage.tracking_children import Child, unfit_child
+from storage.tracking_values import metrics
 from tasks.protection.backdoor_training import IMPLANTED
-from tasks.results.formatting import number
+from tasks.results.formatting import number, percent
+from tasks.results.unfit import UNFIT
 
 __all__ = ["content", "plots"]
 
@@ -130,3 +134,41 @@ def matrix(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         for row, (name, told) in crafted.items()
         if told and told["transfer"]
     }
+
+
+PROTECTED = ("method", "n", "PSNR", "edit", "around", "elsewhere", "target", "protected", "hidden")
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    if "methods" not in summary:
+        return None
+    caption = "SSIM of fills made from the protected and the clean image; target: share of the distance; images in %"
+    return Table(heads=PROTECTED, rows=[_method(*each) for each in summary["methods"].items()], caption=caption)
+
+
+def _method(name: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in told:
+        return (name, "0", UNFIT, *[""] * (len(PROTECTED) - 3))
+    likeness = (f"{told[key]:.3f}" for key in ("ssim_edit", "ssim_benign", "ssim_far", "target_mse_ratio"))
+    shares = (percent(told[key]) for key in ("protected_share", "hidden_share"))
+    return (name, str(told["n"]), f"{told['psnr']:.1f}", *likeness, *shares)
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per method."""
+    for name, numbers in summary.get("methods", {}).items():
+        if "unfit" in numbers:
+            yield unfit_child("method", name, numbers)
+            continue
+        journeys = numbers["transforms"]
+        yield Child(
+            kind="method",
+            name=name,
+            values=metrics(numbers),
+            table_name="transforms.json",
+            table={
+                "method": [name] * len(journeys),
+                "transform": list(journeys),
+                **{key: [each[key] for each in journeys.values()] for key in ("ssim_edit", "protected_share")},
+            },
+        )

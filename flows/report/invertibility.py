@@ -1,11 +1,14 @@
 """The chapter of an invertibility study: what attacks find, what nobody sees, and what the nuisance still tells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows.report import invertibility_figures, invertibility_rows
 from flows.report.chapter import Plot
-from flows.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS
+from flows.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS, heads, rows
+from flows.report.tables import Table
+from storage.tracking_children import Child, unfit_child
+from storage.tracking_values import metrics
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:
@@ -67,3 +70,28 @@ def content(summary: Mapping[str, Any]) -> dict[str, Any]:
         "numerics": {"heads": NUMERICS, "rows": tables.numerics(summary)},
         "published": {"heads": ("split", "CE logits", "iCE logits", "CE nuisance", "iCE nuisance"), "rows": PUBLISHED},
     }
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    if "losses" not in summary:
+        return None
+    caption = "errors and shares in %; accuracy left under each attack"
+    return Table(heads=heads(summary), rows=rows(summary), caption=caption)
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per loss."""
+    for name, numbers in summary.get("losses", {}).items():
+        if "unfit" in numbers:
+            yield unfit_child("loss", name, numbers)
+            continue
+        each = numbers["per_seed"]
+        compared = ("seed", "test_error", "nuisance_error", "nuisance_reader")
+        shares = {"vulnerable_share": [one["metamers"]["vulnerable_share"] for one in each]}
+        yield Child(
+            kind="loss",
+            name=name,
+            values=metrics(numbers),
+            table_name="networks.json",
+            table={"loss": name, **{key: [one[key] for one in each] for key in compared}, **shares},
+        )

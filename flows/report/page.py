@@ -2,40 +2,20 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flows.report import (
-    ablations,
-    image_protection,
-    invertibility,
-    nights,
-    parameter_diffusion,
-    robustness,
-    shortfalls,
-    strategies,
-    transplant,
-)
-from flows.report.chapter import Chapter, Plot
+from flows.report import nights, shortfalls
+from flows.report.chapter import Plot, chapter_of
 from flows.report.claims import claim_rows
 from methods.errors import BadData
 from storage.files import publish
 from storage.tracking_values import parameters
 from tasks.results import formatting as words
-
-CHAPTERS: Mapping[str, Chapter] = {
-    "parameter_diffusion": parameter_diffusion,
-    "ablations": ablations,
-    "robustness": robustness,
-    "transplant": transplant,
-    "strategies": strategies,
-    "invertibility": invertibility,
-    "image_protection": image_protection,
-}
 
 
 def build(folder: Path, *, redraw: bool = True) -> Path:
@@ -68,19 +48,15 @@ def _write(folder: Path, template: str, **values: Any) -> Path:
 def _chapter(folder: Path, redraw: bool) -> dict[str, Any]:
     summary = _read(folder / "summary.json")
     study = summary["study"]
-    if study not in CHAPTERS:
-        raise BadData(
-            problem=f"{folder} holds a run of {study!r}, and the report has no chapter for such a study",
-            remedy="studies with a chapter: " + ", ".join(CHAPTERS),
-        )
+    chapter = chapter_of(study)
     files = (folder / "details.json", folder / "config.json")  # a run that failed early has not written both
     details, config = (_read(path) if path.is_file() else {} for path in files)
     return {
         "summary": summary,
         "config": parameters(config),
         "references": details.get("references", {}),
-        "figures": _figures(folder, CHAPTERS[study].plots(summary, details), redraw),
-        "content": CHAPTERS[study].content(summary),
+        "figures": _figures(folder, chapter.plots(summary, details), redraw),
+        "content": chapter.content(summary),
         "unfit": shortfalls.rows(summary),
     }
 

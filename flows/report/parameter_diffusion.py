@@ -1,13 +1,15 @@
 """The chapter of a parameter-diffusion run: its figures, and its numbers put into sentences."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows.report import audit, captions, figures
 from flows.report.chapter import Plot
-from flows.report.comparison import baselines_of, comparison, subject_of
+from flows.report.comparison import HEADS, baselines_of, comparison, subject_of
 from flows.report.shortfalls import has_numbers, with_numbers
+from flows.report.tables import Table
+from storage.tracking_children import Child, models_child, unfit_child
 from tasks.results.formatting import interval, number, percent, signed, size
 from tasks.results.unfit import UNFIT
 
@@ -120,3 +122,48 @@ def _material(summary: Mapping[str, Any]) -> str:
     if stored := summary.get("storage"):
         sentences.append(f"{number(stored['rows'])} snapshots are stored in {size(stored['bytes'])}.")
     return " ".join(sentences)
+
+
+COLOURS = {"original": "blue", "generator": "bold red", "baseline": ""}
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    rows = comparison(summary)
+    if not rows:
+        return None
+    return Table(
+        heads=("models", *HEADS),
+        rows=[(row.name, *row.cells) for row in rows],
+        caption="test accuracy in %, differences to the originals in points; chosen: best on validation, tested once",
+        hidden=("median", "worst"),
+        styles=[COLOURS[row.role] for row in rows],
+        notes=[(row.name, row.note) for row in rows if row.note],
+        right=True,
+    )
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per set of models."""
+    for name, numbers in _sets_of_models(summary).items():
+        if "unfit" in numbers:
+            yield unfit_child("generator", name, numbers)
+        else:
+            tags = {"verdict": numbers["audit"]["verdict"]} if "audit" in numbers else {}
+            yield models_child("generator", name, numbers, tags)
+
+
+def _sets_of_models(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The originals and each generator's models: distribution, difference to the originals with interval, audit."""
+    found = {"original": summary["original"]} if "original" in summary else {}
+    found |= summary.get("generated", {})
+    sets = {}
+    for name, numbers in found.items():
+        sets[name] = {**numbers, "difference": 0.0}  # the originals', so that one chart holds them all
+        if difference := summary.get("differences", {}).get(name):
+            low, high = difference["ci95"]
+            sets[name] |= {"difference": difference["difference"], "difference_low": low, "difference_high": high}
+        if chosen := summary.get("selection", {}).get(name):
+            sets[name] |= {f"chosen_{key}": chosen[key] for key in ("validation_accuracy", "test_accuracy")}
+        if audit := summary.get("audit", {}).get(name):
+            sets[name]["audit"] = audit
+    return sets

@@ -1,11 +1,14 @@
 """The chapter of a robustness study: a leaderboard, what each attack does to each network, and who only hides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows.report import robustness_figures
 from flows.report.chapter import Plot
+from flows.report.tables import Table
 from methods.evaluation.distribution import difference
+from storage.tracking_children import Child
+from storage.tracking_values import metrics
 from tasks.results.formatting import duration, interval, number, percent, signed
 from tasks.results.unfit import UNFIT
 from tasks.robustness.attack_verdict import ranked, standing
@@ -118,3 +121,38 @@ def _siblings(models: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
             row |= {"gap": signed(gap["difference"]), "ends": interval(gap["ci95"], signed)}
         rows.append(row)
     return rows
+
+
+ATTACKED = ("network", "clean", "worst case", "L∞", "L2", "L1", "L0", "gradients")
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    models = summary.get("models")
+    if not models:
+        return None
+    rows = [_model(name, models[name]) for name in ranked(models) if name not in SIBLINGS]
+    return Table(heads=ATTACKED, rows=rows, caption="accuracy in %, worst case within the budgets")
+
+
+def _model(name: str, model: Mapping[str, Any]) -> tuple[str, ...]:
+    if UNFIT in model:
+        return (name, UNFIT, *[""] * (len(ATTACKED) - 2))
+    norms = (percent(model["worst_case"][norm]) for norm in ("linf", "l2", "l1", "l0"))
+    return (name, percent(model["clean_accuracy"]), percent(model["worst_case_accuracy"]), *norms, standing(model))
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per attack, with what it did to each of the networks."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for model, told in summary.get("models", {}).items():
+        for attack, numbers in told.get("attacks", {}).items():
+            found.setdefault(attack, {})[model] = numbers
+    for name, models in found.items():
+        keys = list(dict.fromkeys(key for numbers in models.values() for key in numbers if key != "per_member"))
+        yield Child(
+            kind="attack",
+            name=name,
+            values=[each for model, numbers in models.items() for each in metrics(numbers, f"{model}/")],
+            table_name="models.json",
+            table={"model": list(models), **{key: [each.get(key) for each in models.values()] for key in keys}},
+        )

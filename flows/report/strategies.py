@@ -1,12 +1,16 @@
 """The chapter of a study of collection strategies: one table, and one picture of what each is good for."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, styled
+from flows.report.tables import Table
+from storage.tracking_children import Child, unfit_child
+from storage.tracking_values import metrics
 from tasks.results.formatting import interval, meaning, percent, phrase
 from tasks.results.unfit import UNFIT
 
@@ -107,3 +111,41 @@ def _row(name: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
         "gaussian": percent(numbers["baselines"]["gaussian"]["mean"]),
         "seconds": numbers["seconds"],
     }
+
+
+STRATEGIES = ("strategy", "rows", "diversity", "collected", "generated", "mean", "elsewhere")
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    if "strategies" not in summary:
+        return None
+    caption = "mean test accuracy in %; elsewhere: generated, aligned, in another network"
+    rows = [_strategy(*each) for each in summary["strategies"].items()]
+    return Table(heads=STRATEGIES, rows=rows, caption=caption)
+
+
+def _strategy(name: str, numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    sets = (numbers["original"], numbers["generated"], numbers["baselines"]["mean"], numbers["transplanted"])
+    means = map(_mean, sets)
+    return (name, str(numbers["rows"]), f"{numbers['diversity']:.3f}", *means)
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per strategy."""
+    for name, numbers in summary.get("strategies", {}).items():
+        if "unfit" in numbers["generated"]:
+            yield dataclasses.replace(unfit_child("strategy", name, numbers["generated"]), values=metrics(numbers))
+            continue
+        accuracies = numbers["generated"]["accuracies"]
+        yield Child(
+            kind="strategy",
+            name=name,
+            values=[*metrics(numbers), *(("accuracy", value, step) for step, value in enumerate(accuracies))],
+            table_name="accuracies.json",
+            table={
+                "strategy": name,
+                "model": list(range(len(accuracies))),
+                "test_accuracy": accuracies,
+                "transplanted_accuracy": numbers["transplanted"]["accuracies"],
+            },
+        )

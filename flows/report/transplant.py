@@ -1,11 +1,13 @@
 """The chapter of a transplant study: what is left in which recipient, what mistakes cost, and the backdoor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flows.report import held_out, transplant_figures
 from flows.report.chapter import Plot
+from flows.report.tables import Table
 from flows.report.transplant_rows import HEADS, rows
+from storage.tracking_children import Child, models_child, unfit_child
 from tasks.results.formatting import interval, percent, signed
 from tasks.results.unfit import UNFIT
 from tasks.transplant.recipients import BADNETS
@@ -82,3 +84,31 @@ def _cause(name: str, told: Mapping[str, Any]) -> dict[str, str]:
         "difference": signed(gap["difference"]) if gap else "",
         "ends": interval(gap["ci95"], signed) if gap else "",
     }
+
+
+def table(summary: Mapping[str, Any]) -> Table | None:
+    if "transplants" not in summary:
+        return None
+    return Table(heads=HEADS, rows=rows(summary), caption="test accuracy and attack success in %")
+
+
+def children(summary: Mapping[str, Any]) -> Iterator[Child]:
+    """One per recipient, rows and order of the hidden units; per mistake; per kind of rows for networks never seen."""
+    for kind, sets in (
+        ("transplant", _transplants(summary)),
+        ("cause", summary.get("causes", {})),
+        ("held_out", summary.get("held_out") or {}),
+    ):
+        for name, models in sets.items():
+            yield unfit_child(kind, name, models) if "unfit" in models else models_child(kind, name, models)
+
+
+def _transplants(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """By recipient, what was written into it, and in which order of the hidden units."""
+    found = {
+        f"{recipient} {source} {kind}": numbers
+        for recipient, sources in summary.get("transplants", {}).items()
+        for source, kinds in sources.items()
+        for kind, numbers in kinds.items()
+    }
+    return found | ({"badnets fine_tuned": summary["fine_tuning"]} if "fine_tuning" in summary else {})

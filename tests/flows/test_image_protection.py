@@ -11,6 +11,7 @@ import torch
 from jsonschema import Draft202012Validator
 
 from flows.nightly import tonight
+from flows.publish import children
 from flows.report.image_protection import journeys, triggered
 from flows.report.image_protection_tables import hiding
 from flows.report.page import build
@@ -24,7 +25,6 @@ from storage.datasets import Split, Splits
 from storage.errors import MissingFile
 from storage.pictures import as_png, from_file_bytes
 from storage.protection_rows import read_judged, read_protected
-from storage.tracking_children import children
 from tasks.protection.darkroom import DarkroomApparatus
 from tasks.protection.editors import OwnInpainter, opened, tool
 from tasks.protection.regions import region_masks, scene

@@ -9,6 +9,7 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
+from flows.publish import children
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import as_json, changed, resolve
@@ -17,7 +18,6 @@ from methods.errors import BadData, BadSetting
 from storage import datasets
 from storage.formats import read_json, read_tensors
 from storage.metamer_rows import read_metamer_rows
-from storage.tracking_children import children
 from tasks.invertibility.invertible_training import train_invertible
 from tasks.invertibility.summarise_invertibility import LOSSES
 from tasks.runtime.run import Run

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from flows.publish import children
 from flows.report.page import build
 from flows.report.table import markdown
 from flows.studies import STUDIES, as_json, changed, resolve
@@ -18,7 +19,6 @@ from methods.collection.whole import ManySeeds
 from methods.errors import BadSetting
 from models import ConvNet
 from storage import datasets
-from storage.tracking_children import children
 from tasks.runtime.run import Run
 from tests.contexts import inline
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from jsonschema import Draft202012Validator
 
+from flows.publish import children
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve
@@ -19,7 +20,6 @@ from methods.errors import BadSetting
 from models import CifarResNet
 from storage import datasets
 from storage.formats import read_tensors
-from storage.tracking_children import children
 from tasks.runtime.run import Run
 from tasks.transplant.align import KINDS
 from tasks.transplant.failure_modes import MISTAKES

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import tasks.generation.fit
+from flows.publish import children
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve
@@ -23,7 +24,6 @@ from models import CifarResNet
 from storage import datasets
 from storage.formats import read_json
 from storage.tracking import log_run
-from storage.tracking_children import children
 from tasks.exchange.export_models import models_of
 from tasks.generation.summarise_ablations import summarise_cells
 from tasks.robustness.attack_configs import Attempt

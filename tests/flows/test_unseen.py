@@ -5,12 +5,12 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from flows.publish import children
 from flows.report.page import build
 from flows.studies import changed
 from methods.errors import BadSetting
 from methods.generation.latent_ddpm import Diffusion, Sampling
 from models.unit_denoiser import UnitSet
-from storage.tracking_children import children
 from tasks.unseen.held_out import HeldOut
 from tests.flows.test_transplant import SCHEMA, run, study
 

@@ -3,15 +3,20 @@ import os
 import socket
 import sqlite3
 import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from flows.publish import children as children_of
 from methods.errors import BadData
 from storage.tracking import TrackingFailed, log_run, shown_uri, ui_command
 from storage.tracking_values import batches, by_role, metrics, parameters
 
 pytestmark = pytest.mark.stack
+
+
+logged = partial(log_run, children=children_of)
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def active_runs(home):
 
 def test_a_run_is_logged_whole(home, folder, run_files):
     summary = run_files["summary"]
-    run_id = log_run(folder, home=home, nightly="night-1")
+    run_id = logged(folder, home=home, nightly="night-1")
     client = client_of(home)
     run = client.get_run(run_id)
     assert client.get_experiment(run.info.experiment_id).name == "parameter_diffusion"
@@ -80,7 +85,7 @@ def test_a_run_is_logged_whole(home, folder, run_files):
 
 def test_each_set_of_models_is_a_child(home, folder, run_files):
     summary = run_files["summary"]
-    run_id = log_run(folder, home=home, nightly=None)
+    run_id = logged(folder, home=home, nightly=None)
     client = client_of(home)
     experiment = client.get_run(run_id).info.experiment_id
     children = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{run_id}'")
@@ -99,34 +104,34 @@ def test_each_set_of_models_is_a_child(home, folder, run_files):
 
 
 def test_the_same_folder_is_logged_once(home, folder):
-    first = log_run(folder, home=home, nightly=None)
+    first = logged(folder, home=home, nightly=None)
     count = active_runs(home)
-    assert log_run(folder, home=home, nightly=None) == first
+    assert logged(folder, home=home, nightly=None) == first
     assert active_runs(home) == count
 
 
 def test_a_resumed_run_replaces_its_failed_entry(home, folder, run_files):
     failed = {**run_files["summary"], "state": "failed", "error": "gate"}
     (folder / "summary.json").write_text(json.dumps(failed))
-    first = log_run(folder, home=home, nightly=None)
+    first = logged(folder, home=home, nightly=None)
     assert client_of(home).get_run(first).info.status == "FAILED"
     (folder / "summary.json").write_text(json.dumps(run_files["summary"]))
-    second = log_run(folder, home=home, nightly=None)
+    second = logged(folder, home=home, nightly=None)
     assert second != first
     assert client_of(home).get_run(first).info.lifecycle_stage == "deleted"
     assert active_runs(home) == 6  # one run, five sets of models
 
 
 def test_an_interrupted_entry_is_made_anew(home, folder):
-    first = log_run(folder, home=home, nightly=None)
+    first = logged(folder, home=home, nightly=None)
     client_of(home).update_run(first, status="RUNNING")
-    assert log_run(folder, home=home, nightly=None) != first
+    assert logged(folder, home=home, nightly=None) != first
     assert active_runs(home) == 6
 
 
 def test_nothing_is_written_outside_home(home, folder):
     before = {path for path in home.rglob("*") if path.is_file()}
-    log_run(folder, home=home, nightly=None)
+    logged(folder, home=home, nightly=None)
     assert list(Path.cwd().iterdir()) == []
     assert {path.name for path in home.iterdir()} == {"runs", "mlflow"}
     assert {path.name for path in (home / "mlflow").iterdir()} == {"mlflow.db", "artifacts"}
@@ -140,7 +145,7 @@ def test_an_absent_server_is_said_and_the_folder_stays(home, folder, monkeypatch
         address = f"http://127.0.0.1:{free.getsockname()[1]}"  # bound, not listening: refuses
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with pytest.raises(TrackingFailed, match=address):
-            log_run(folder, home=home, nightly=None)
+            logged(folder, home=home, nightly=None)
     assert (folder / "report.html").is_file()
     assert not (home / "mlflow").exists()
 
@@ -150,7 +155,7 @@ def test_the_password_of_a_tracking_server_is_never_said(home, folder, monkeypat
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3cret@127.0.0.1:{free.getsockname()[1]}")
         with pytest.raises(TrackingFailed) as caught:
-            log_run(folder, home=home, nightly=None)
+            logged(folder, home=home, nightly=None)
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
     assert "://***@127.0.0.1" in caught.value.problem
 
@@ -173,7 +178,7 @@ def test_a_failed_run_is_logged_with_its_error(home, folder, run_files):
     for key in ("original", "generated", "differences", "selection", "per_seed", "paired", "audit"):
         failed.pop(key, None)
     (folder / "summary.json").write_text(json.dumps(failed))
-    run = client_of(home).get_run(log_run(folder, home=home, nightly="night-1"))
+    run = client_of(home).get_run(logged(folder, home=home, nightly="night-1"))
     assert run.info.status == "FAILED"
     assert run.data.tags["error"].startswith("OSError: http://***@host")
     assert active_runs(home) == 1
@@ -184,7 +189,7 @@ def test_the_rotating_seed_has_one_name_in_every_night(home, folder, run_files):
     mean = summary["generated"]["gaussian"]["mean"]
     summary["per_seed"]["20260131"] = {"generated": {"gaussian": {"mean": 0.5}}}
     (folder / "summary.json").write_text(json.dumps(summary | {"rotating_seed": 20260131}))
-    data = client_of(home).get_run(log_run(folder, home=home, nightly="night-1")).data
+    data = client_of(home).get_run(logged(folder, home=home, nightly="night-1")).data
     assert data.metrics["per_seed/0/generated/gaussian/mean"] == mean
     assert data.metrics["per_seed/rotating/generated/gaussian/mean"] == 0.5
     assert data.tags["rotating_seed"] == "20260131"
@@ -195,20 +200,20 @@ def test_the_rotating_seed_has_one_name_in_every_night(home, folder, run_files):
 def test_the_caution_of_a_preset_is_a_tag(home, folder):
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps(summary | {"caution": "Its numbers mean nothing."}))
-    run_id = log_run(folder, home=home, nightly=None)
+    run_id = logged(folder, home=home, nightly=None)
     assert client_of(home).get_run(run_id).data.tags["caution"] == "Its numbers mean nothing."
 
 
 def test_a_folder_without_a_run_is_refused(home, tmp_path):
     with pytest.raises(BadData, match="nothing to log"):
-        log_run(tmp_path, home=home, nightly=None)
+        logged(tmp_path, home=home, nightly=None)
 
 
 def test_more_parameters_and_points_than_one_request_takes(home, folder, run_files):
     (folder / "config.json").write_text(json.dumps({f"key_{i}": "x" * 7000 for i in range(230)}))
     line = {"label": "a", "x": [i / 2 for i in range(2500)], "y": [1.0] * 2500, "x_label": "epoch", "y_label": "loss"}
     (folder / "details.json").write_text(json.dumps({"curves": {"odd(name)": [line]}}))
-    run_id = log_run(folder, home=home, nightly=None)
+    run_id = logged(folder, home=home, nightly=None)
     run = client_of(home).get_run(run_id)
     assert len(run.data.params) == 230
     assert set(map(len, run.data.params.values())) == {6000}
