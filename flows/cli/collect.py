@@ -64,8 +64,8 @@ def collect(
     The same command goes on where an earlier one was interrupted; more seeds or strategies are added to the same set.
     Rows of different layouts lie in one set each.
     """
-    from flows.studies.strategies import Strategies
     from flows.studies import resolve
+    from flows.studies.strategies import Strategies
 
     with told():
         study = resolve("strategies", preset, changes)

@@ -11,8 +11,8 @@ import click
 from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, told
 
 if TYPE_CHECKING:
-    from flows.studies.parameter_diffusion import ParameterDiffusion
     from flows.import_export import Found
+    from flows.studies.parameter_diffusion import ParameterDiffusion
     from tasks.exchange.export_models import Format
 
 GIB = 2**30

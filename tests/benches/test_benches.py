@@ -49,7 +49,7 @@ def only_parsed(run: Callable[..., Any]) -> Callable[..., Any]:
     def stand_in(command: Sequence[str], **options: Any) -> Any:
         if list(command[1:4]) != ["-m", "flows", "run"]:
             return run(command, **options)
-        main.commands["run"].make_context("run", list(command[4:]))
+        main.get_command(None, "run").make_context("run", list(command[4:]))
         return None
 
     return stand_in
