@@ -31,8 +31,8 @@ def collecting(study: Strategies | str = "digits", choice: Choice = Choice(), ho
         end_orphans(folder)
         with display.stage("data", 1, 0):
             planned = plan(chosen, choice, run)
-            splits = datasets.load(planned.groups[0].units[0].apparatus.data, home=folder)
-        with ray_pool(chosen.apparatus, splits, display, folder) as pool:
+            splits = datasets.load(planned.groups[0].units[0].context_config.data, home=folder)
+        with ray_pool(chosen.context_config, splits, display, folder) as pool:
             return [str(Path(ref.path).parent) for ref in carry_out(planned, pool, run)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from flows.collection_plan import Group, Plan
 from storage.manifest import part_file
 from storage.places import exists
-from tasks.classifiers.bulk_collection import Unit, laboratory_of
+from tasks.classifiers.bulk_collection import Unit, worker_context_of
 from tasks.classifiers.collection_estimate import Timed, seconds_of
 from tasks.runtime.run import Run
 
@@ -37,7 +37,7 @@ def forecast(planned: Plan, run: Run) -> Iterator[Line]:
     for group in planned.groups:
         kinds: dict[tuple[str, str, bool], list[Unit]] = {}
         for unit in group.units:
-            kinds.setdefault((unit.kind, unit.apparatus.data.source, unit.poison is not None), []).append(unit)
+            kinds.setdefault((unit.kind, unit.context_config.data.source, unit.poison is not None), []).append(unit)
         for units in kinds.values():
             yield _line(group, units, trained, timed, run)
 
@@ -50,12 +50,12 @@ def _line(group: Group, units: list[Unit], trained: set[str], timed: Timed, run:
     networks = sum(not exists(file) for file in files)
     seconds = 0.0
     if left:
-        opened, rest = seconds_of(laboratory_of(first.apparatus, run.home, first.digest), timed)
+        opened, rest = seconds_of(worker_context_of(first.context_config, run.home, first.digest), timed)
         seconds = networks * opened + len(left) * rest
-    rows = sum(unit.apparatus.strategy.planned for unit in units)
+    rows = sum(unit.context_config.strategy.planned for unit in units)
     return Line(
         strategy=first.kind,
-        data=first.apparatus.data.source,
+        data=first.context_config.data.source,
         poisoned=first.poison is not None,
         numbers=group.layout.size,
         collections=len(units),

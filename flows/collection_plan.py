@@ -15,7 +15,7 @@ from methods.layout import Layout
 from storage import datasets
 from storage.datasets import Data, Splits
 from tasks.classifiers.bulk_collection import Unit, set_folder
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.runtime.run import Run
 
 
@@ -45,7 +45,7 @@ class Group:
 
     @property
     def rows(self) -> int:
-        return sum(unit.apparatus.strategy.planned for unit in self.units)
+        return sum(unit.context_config.strategy.planned for unit in self.units)
 
     @property
     def bytes(self) -> int:
@@ -77,12 +77,17 @@ def plan(study: Strategies, choice: Choice, run: Run) -> Plan:
         splits = datasets.load(data, home=Path(run.home))
         told_apart(names, source, splits)
         for strategy in picked:
-            apparatus = dataclasses.replace(study.study_of(strategy).apparatus, data=data)
-            Laboratory.check_plan(apparatus, splits)
-            layout = Laboratory.layout_for(apparatus, splits)
+            context_config = dataclasses.replace(study.study_of(strategy).context_config, data=data)
+            ClassifierContext.check_plan(context_config, splits)
+            layout = ClassifierContext.layout_for(context_config, splits)
             layouts[layout.digest] = layout
             units.setdefault(layout.digest, []).extend(
-                Unit(apparatus=apparatus, digest=splits.digest, seed=seed, poison=study.backdoor if poisoned else None)
+                Unit(
+                    context_config=context_config,
+                    digest=splits.digest,
+                    seed=seed,
+                    poison=study.backdoor if poisoned else None,
+                )
                 for poisoned in choice.poisoned
                 for seed in seeds
             )
@@ -97,7 +102,7 @@ def collection_run(study: Strategies, home: Path) -> Run:
     """What names the products: a collection has no folder of its own among the runs."""
     run = Run(home=str(home), run_id="collect", preset=study.preset, seed=study.seed)
     # a set may hold rows of several data sets: each unit binds the run to its own
-    return run.bound("several", dataclasses.replace(study.apparatus, data=Data()))
+    return run.bound("several", dataclasses.replace(study.context_config, data=Data()))
 
 
 def shared(study: Strategies) -> dict[str, Any]:

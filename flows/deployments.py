@@ -5,18 +5,18 @@ from typing import Any
 
 from prefect import flow
 
-from flows.runner import Order, study_run
+from flows.runner import RunOptions, study_run
 from flows.studies import STUDIES, StudySpec, configured
 
 
 def study_flow(spec: StudySpec) -> Callable[..., str]:
-    """`run(study="digits", order=Order())`: runs a configuration, or the preset of that name; returns its folder."""
+    """`run(study="digits", options=RunOptions())` runs a configuration, or the preset of that name."""
 
-    def run(study: Any = "digits", order: Order = Order()) -> str:
+    def run(study: Any = "digits", options: RunOptions = RunOptions()) -> str:
         chosen = configured(study, spec.configuration)
-        with study_run(chosen, order) as workplace:
-            summary, details = spec.body(chosen, workplace.context)
-            return workplace.publish(summary, details)
+        with study_run(chosen, options) as active:
+            summary, details = spec.body(chosen, active.context)
+            return active.publish(summary, details)
 
     run.__doc__ = spec.description
     run.__annotations__["study"] = spec.configuration | str  # Prefect validates what a deployment is given

@@ -19,8 +19,8 @@ from storage.formats import publish_json, read_json
 from storage.lock import home_lock
 from storage.places import child
 from storage.snapshot_set import SnapshotSet
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.imported import SEED, Imported
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.exchange.export_models import Format, export, models_of
 from tasks.exchange.import_rows import import_set, strategy_of, target_of
 from tasks.runtime.pool import InlinePool
@@ -50,13 +50,15 @@ def import_rows(
         with display.stage("read", 1, 0):
             offered = read_offered(source, base, largest=largest)
             splits = datasets.load(study.data, home=place)
-        strategy = whole(strategy_of(offered, "", recalibrate=recalibrate), study.apparatus, splits)
+        strategy = whole(strategy_of(offered, "", recalibrate=recalibrate), study.context_config, splits)
         study = dataclasses.replace(study, strategy=strategy, seeds=(SEED,))
         run = Run(home=str(place), run_id="", preset=study.preset, seed=study.seed)
-        run = run.bound(splits.digest, study.apparatus)
-        folder = target_of(offered, study.apparatus, splits, run)
+        run = run.bound(splits.digest, study.context_config)
+        folder = target_of(offered, study.context_config, splits, run)
         study = dataclasses.replace(study, strategy=dataclasses.replace(strategy, path=folder))
-        import_set(InlinePool(study.apparatus, splits, display), source, base, largest, offered, study.apparatus)
+        import_set(
+            InlinePool(study.context_config, splits, display), source, base, largest, offered, study.context_config
+        )
         publish_json(child(folder, CONFIGURATION), as_json(study))
     stored = SnapshotSet.open(folder)
     scalars = stored.scalars()
@@ -70,10 +72,10 @@ def import_rows(
     )
 
 
-def whole(strategy: Imported, apparatus: Apparatus, splits: Splits) -> Imported:
+def whole(strategy: Imported, context_config: ContextConfig, splits: Splits) -> Imported:
     """With the short pattern `*` where a row is the whole network."""
     every = dataclasses.replace(strategy, keep=("*",))
-    layout = Laboratory.layout_for(dataclasses.replace(apparatus, strategy=every), splits)
+    layout = ClassifierContext.layout_for(dataclasses.replace(context_config, strategy=every), splits)
     parameters = {entry.name for entry in layout.entries if not entry.name.endswith(("running_mean", "running_var"))}
     return every if parameters == set(strategy.keep) else strategy
 
@@ -86,7 +88,7 @@ def export_models(
     models = models_of(source, name, study.seeds[0] if seed is None else seed)
     with displayed(f"export {name} of {source.name}") as display, display.stage("write", 1, 0):
         splits = datasets.load(study.data, home=home_folder(home))
-        export(Laboratory(study.apparatus, splits), models, target, form)
+        export(ClassifierContext(study.context_config, splits), models, target, form)
     return len(models.accuracies), float(np.mean(models.accuracies))
 
 

@@ -18,7 +18,7 @@ from storage.datasets import Split, Splits
 from storage.files import publish
 from storage.formats import read_tensors
 from storage.lock import home_lock
-from tasks.protection.darkroom import DarkroomApparatus
+from tasks.protection.photo_context import PhotoContextConfig
 from tasks.protection.train_inpainter import REFERENCE, InpainterRecipe, train_recipe
 from tasks.runtime.context import RunContext
 from tasks.runtime.pool import InlinePool
@@ -79,10 +79,10 @@ def train(recipe: InpainterRecipe, target: Path, home: str | None) -> Trained:
             album = photographs.load(recipe.photographs)
         for remark in album.remarks:
             console.print(f"  {remark}", highlight=False)
-        apparatus = DarkroomApparatus()
-        run = Run(home=str(place), run_id="", preset="", seed=recipe.seed).bound(album.splits.digest, apparatus)
-        pool = InlinePool(apparatus, album.splits, display)
-        context = RunContext(pool=pool, run=run, splits=album.splits, apparatus=apparatus)
+        context_config = PhotoContextConfig()
+        run = Run(home=str(place), run_id="", preset="", seed=recipe.seed).bound(album.splits.digest, context_config)
+        pool = InlinePool(context_config, album.splits, display)
+        context = RunContext(pool=pool, run=run, splits=album.splits, context_config=context_config)
         product = train_recipe(context, recipe)
         content = Path(product.path).read_bytes()
         publish(target, lambda local: local.write_bytes(content), size=len(content))

@@ -15,7 +15,7 @@ from flows.deployments import FLOWS
 from flows.failures import TRACEBACK, discard, expected, record
 from flows.prefect_home import end_orphans
 from flows.publish import report
-from flows.runner import Order, common_keys, open_run, point_latest, stored_json
+from flows.runner import RunOptions, common_keys, open_run, point_latest, stored_json
 from flows.runner import rotating as rotating_key
 from flows.studies import STUDIES, Study, as_json, resolve
 from flows.studies.common import FIXED_SEED
@@ -43,7 +43,7 @@ def nightly(
     preset: str = "digits",
     settings: dict[str, list[str]] | None = None,
     seed: int | Literal["date"] = ROTATING_SEED,
-    order: Order = Order(fresh=True),
+    options: RunOptions = RunOptions(fresh=True),
 ) -> str:
     """Runs the studies that have `preset`; returns the folder. A study that fails does not stop the others.
 
@@ -53,19 +53,19 @@ def nightly(
     started = datetime.now(UTC)
     rotating = rotating_seed(started) if seed == "date" else seed
     studies = tonight(preset, settings or {}, rotating)
-    home = order.folder
+    home = options.folder
     first = next(iter(studies.values()))
     with home_lock(home):
         end_orphans(home)
-        run_id = unfinished_night(home, preset, studies, order) or night_id(started, preset, studies)
+        run_id = unfinished_night(home, preset, studies, options) or night_id(started, preset, studies)
         run = Run(home=str(home), run_id=run_id, preset=preset, seed=first.seed)
-        publish_json(run.folder / ORDER, asked(run, order, rotating))
+        publish_json(run.folder / ORDER, asked(run, options, rotating))
         publish_json(run.folder / "config.json", configurations(studies))  # the night can be resumed from here on
-        order = dataclasses.replace(order, parent=run_id, rotating_seed=rotating)
-        done = run_studies(studies, run, order)
+        options = dataclasses.replace(options, parent=run_id, rotating_seed=rotating)
+        done = run_studies(studies, run, options)
         seconds = {name: each["seconds"] for name, each in done.items()}
         summary = common_keys(run, first, started, seconds) | {"study": "nightly", "studies": done}
-        publish_json(run.folder / "summary.json", summary | rotating_key(order))
+        publish_json(run.folder / "summary.json", summary | rotating_key(options))
         point_latest(run)
         report(str(run.folder), redraw=False)
     if failed := [name for name, each in done.items() if each["state"] == "failed"]:
@@ -77,7 +77,7 @@ def nightly(
     return str(run.folder)
 
 
-def run_studies(studies: dict[str, Study], run: Run, order: Order) -> dict[str, dict[str, Any]]:
+def run_studies(studies: dict[str, Study], run: Run, options: RunOptions) -> dict[str, dict[str, Any]]:
     """Path, seconds and state of each. Whatever ends one of them, the others run."""
     done: dict[str, dict[str, Any]] = {}
     with one_ray() as end_ray:
@@ -89,11 +89,11 @@ def run_studies(studies: dict[str, Study], run: Run, order: Order) -> dict[str, 
                 continue
             try:
                 discard(run.folder / name)
-                FLOWS[name](study, order)
+                FLOWS[name](study, options)
             except Exception as error:
                 state = "failed"
                 announce(f"{name} failed: {expected(error, run.folder / name).problem}; {_rest(name, studies)}")
-                keep_failure(run.folder / name, study, order, error)
+                keep_failure(run.folder / name, study, options, error)
                 with contextlib.suppress(Exception):
                     end_ray()  # the next study does not depend on what this one left of it
             done[name] = {"path": name, "seconds": round(time.monotonic() - began, 3), "state": state}
@@ -102,7 +102,7 @@ def run_studies(studies: dict[str, Study], run: Run, order: Order) -> dict[str, 
     return done
 
 
-def keep_failure(folder: Path, study: Study, order: Order, error: Exception) -> None:
+def keep_failure(folder: Path, study: Study, options: RunOptions, error: Exception) -> None:
     """What the study itself has not recorded: an error before it could, or one after its end."""
     if (folder / TRACEBACK).exists():
         return
@@ -110,7 +110,7 @@ def keep_failure(folder: Path, study: Study, order: Order, error: Exception) -> 
     record(
         folder,
         error,
-        lambda: common_keys(open_run(study, order, started), study, started, {}) | rotating_key(order),
+        lambda: common_keys(open_run(study, options, started), study, started, {}) | rotating_key(options),
     )
 
 
@@ -126,7 +126,7 @@ def completed(folder: Path, study: Study) -> float | None:
     return float(summary["seconds"]) if whole and summary and summary.get("state") == "completed" else None
 
 
-def unfinished_night(home: Path, preset: str, studies: dict[str, Study], order: Order) -> str | None:
+def unfinished_night(home: Path, preset: str, studies: dict[str, Study], options: RunOptions) -> str | None:
     """The newest night of the same studies, asked for in the same way, that has no summary yet."""
     for path in sorted(home.glob(f"runs/*-nightly-{preset}-*/config.json"), reverse=True):
         folder = path.parent
@@ -134,14 +134,14 @@ def unfinished_night(home: Path, preset: str, studies: dict[str, Study], order: 
             continue
         run = Run(home=str(home), run_id=folder.name, preset=preset, seed=0)
         was = stored_json(folder / ORDER)
-        if was and was == asked(run, order, was.get("rotating_seed")):
+        if was and was == asked(run, options, was.get("rotating_seed")):
             return folder.name
     return None
 
 
-def asked(run: Run, order: Order, rotating: int) -> dict[str, Any]:
+def asked(run: Run, options: RunOptions, rotating: int) -> dict[str, Any]:
     """What must be equal, besides the configurations, for one night to go on with another's studies."""
-    return {"fresh": order.fresh, "rotating_seed": rotating, "key": run.product_key("night")}
+    return {"fresh": options.fresh, "rotating_seed": rotating, "key": run.product_key("night")}
 
 
 def configurations(studies: dict[str, Study]) -> dict[str, Any]:

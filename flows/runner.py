@@ -34,7 +34,7 @@ from tasks.runtime.threads import fixed_threads
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunOptions:
     """How to run a study, which decides none of its numbers.
 
     home: None stands for WEIGHTSMITH_HOME, or `.weightsmith`. fresh: nothing that earlier runs have committed is used.
@@ -52,14 +52,14 @@ class Order:
 
 
 @dataclasses.dataclass(slots=True)
-class Workplace:
+class ActiveRun:
     """What a study works with while it runs."""
 
     context: RunContext
     study: Study
     display: Display
     started: datetime
-    order: Order
+    options: RunOptions
 
     def publish(self, summary: dict[str, Any], details: dict[str, Any]) -> str:
         """Writes the run's files and the report; returns the folder. They are sent when the study has ended."""
@@ -72,7 +72,7 @@ class Workplace:
         return str(folder)
 
     def common(self) -> dict[str, Any]:
-        return common_keys(self.context.run, self.study, self.started, self.display.seconds) | rotating(self.order)
+        return common_keys(self.context.run, self.study, self.started, self.display.seconds) | rotating(self.options)
 
 
 def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, float]) -> dict[str, Any]:
@@ -91,24 +91,24 @@ def common_keys(run: Run, study: Study, started: datetime, stages: dict[str, flo
     }
 
 
-def rotating(order: Order) -> dict[str, Any]:
+def rotating(options: RunOptions) -> dict[str, Any]:
     """In the summaries of a night: which of its seeds is of this night only."""
-    return {} if order.rotating_seed is None else {"rotating_seed": order.rotating_seed}
+    return {} if options.rotating_seed is None else {"rotating_seed": options.rotating_seed}
 
 
 @contextlib.contextmanager
-def study_run(study: Study, order: Order) -> Iterator[Workplace]:
-    """A workplace for one study. An exception leaves a folder whose summary and report say what went wrong.
+def study_run(study: Study, options: RunOptions) -> Iterator[ActiveRun]:
+    """An active run of one study. An exception leaves a folder whose summary and report say what went wrong.
 
     Summary and report are final before the run is logged, completed or failed.
     """
     started = datetime.now(UTC)
-    home = order.folder
+    home = options.folder
     with contextlib.ExitStack() as stack:
-        if not order.parent:
+        if not options.parent:
             stack.enter_context(home_lock(home))
             end_orphans(home)
-        run = open_run(study, order, started)
+        run = open_run(study, options, started)
         display = stack.enter_context(displayed(f"{study.study} {study.preset}"))
         discard(run.folder)
         publish_json(run.folder / "config.json", as_json(study))
@@ -117,17 +117,17 @@ def study_run(study: Study, order: Order) -> Iterator[Workplace]:
             with display.stage("data", 1, 0):
                 splits = loaded(study, home)
             stack.enter_context(fixed_threads(study.resources.threads))  # of what the driver computes itself
-            pool = stack.enter_context(ray_pool(study.apparatus, splits, display, home))
+            pool = stack.enter_context(ray_pool(study.context_config, splits, display, home))
             context = RunContext(
                 pool=pool,
-                run=run.bound(splits.digest, study.apparatus),
+                run=run.bound(splits.digest, study.context_config),
                 splits=splits,
-                apparatus=study.apparatus,
+                context_config=study.context_config,
             )
-            yield Workplace(context, study, display, started, order)
+            yield ActiveRun(context, study, display, started, options)
         except Exception as error:
             shown = record(
-                run.folder, error, lambda: common_keys(run, study, started, display.seconds) | rotating(order)
+                run.folder, error, lambda: common_keys(run, study, started, display.seconds) | rotating(options)
             )
             with contextlib.suppress(OSError):
                 point_latest(run)
@@ -148,16 +148,16 @@ def loaded(study: Study, home: Path) -> Splits:
     return album.splits
 
 
-def open_run(study: Study, order: Order, started: datetime) -> Run:
+def open_run(study: Study, options: RunOptions, started: datetime) -> Run:
     """A new run, or the one of the same configuration that was interrupted (its folder has no summary yet)."""
-    home = order.folder
+    home = options.folder
     configuration = as_json(study)
-    if order.parent:
-        run_id = f"{order.parent}-{study.study}"
+    if options.parent:
+        run_id = f"{options.parent}-{study.study}"
     else:
-        run_id = (None if order.fresh else unfinished(home, configuration)) or new_run_id(study, started)
-    salt = (order.parent or run_id) if order.fresh else ""
-    return Run(home=str(home), run_id=run_id, preset=study.preset, seed=study.seed, salt=salt, parent=order.parent)
+        run_id = (None if options.fresh else unfinished(home, configuration)) or new_run_id(study, started)
+    salt = (options.parent or run_id) if options.fresh else ""
+    return Run(home=str(home), run_id=run_id, preset=study.preset, seed=study.seed, salt=salt, parent=options.parent)
 
 
 def new_run_id(study: Study, started: datetime) -> str:

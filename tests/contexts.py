@@ -12,18 +12,18 @@ from tasks.runtime.run import Run
 from tests.benches.plain import Unseen
 
 
-def inline(apparatus: Any, splits: Splits, run: Run) -> RunContext:
-    return context(InlinePool(apparatus, splits, Unseen()), apparatus, splits, run)
+def inline(context_config: Any, splits: Splits, run: Run) -> RunContext:
+    return context(InlinePool(context_config, splits, Unseen()), context_config, splits, run)
 
 
-def context(pool: Pool, apparatus: Any, splits: Splits, run: Run) -> RunContext:
-    return RunContext(pool=pool, run=run, splits=splits, apparatus=apparatus)
+def context(pool: Pool, context_config: Any, splits: Splits, run: Run) -> RunContext:
+    return RunContext(pool=pool, run=run, splits=splits, context_config=context_config)
 
 
 def inline_at(home: Path, study: Any, splits: Splits) -> RunContext:
     """Of a study whose products lie below `home`."""
     run = Run(home=str(home), run_id="plain", preset=study.preset, seed=study.seed)
-    return inline(study.apparatus, splits, run.bound(splits.digest, study.apparatus))
+    return inline(study.context_config, splits, run.bound(splits.digest, study.context_config))
 
 
 def forbidden(work: Callable[..., object]) -> Callable[..., object]:

@@ -49,9 +49,9 @@ def run(study: str, preset: str, changes: tuple[str, ...], seed: int | None, hom
         configuration = resolve(study, preset, changes, seed=seed)
         with prefect_below(home):
             from flows.deployments import FLOWS
-            from flows.runner import Order
+            from flows.runner import RunOptions
 
-            finish(FLOWS[study](configuration, Order(home=str(home) if home else None, fresh=fresh)))
+            finish(FLOWS[study](configuration, RunOptions(home=str(home) if home else None, fresh=fresh)))
 
 
 @click.command(
@@ -80,10 +80,10 @@ def nightly(preset: str, seed: Any, home: Path | None, fresh: bool) -> None:
         with prefect_below(home):
             from flows.nightly import NightFailed
             from flows.nightly import nightly as flow
-            from flows.runner import Order
+            from flows.runner import RunOptions
 
             try:
-                folder = flow(preset, None, seed, Order(home=str(home) if home else None, fresh=fresh))
+                folder = flow(preset, None, seed, RunOptions(home=str(home) if home else None, fresh=fresh))
             except NightFailed as error:
                 finish(error.folder)
                 raise

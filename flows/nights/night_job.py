@@ -26,7 +26,7 @@ from tasks.runtime.pool import InlinePool
 from tasks.runtime.resources import Resources
 from tasks.runtime.run import Run
 from tasks.runtime.threads import fixed_threads
-from tasks.runtime.worker_cache import forget
+from tasks.runtime.worker_cache import clear_worker_caches
 
 PROGRESS = "studies"
 """The name under which a night reports how many of its studies are done."""
@@ -74,7 +74,7 @@ class Night:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class NightApparatus:
+class NightContextConfig:
     """What a worker opens for nights: nothing, as every study opens its own."""
 
     resources: Resources
@@ -114,7 +114,7 @@ def run_night(_: object, night: Night, *, target: str, on_step: OnStep) -> None:
     for number, (name, study) in enumerate(night.studies.items()):
         on_step(PROGRESS, number, len(night.studies))
         states[name] = earlier(night, name) or run_study(night, name, study, on_step)
-        forget()
+        clear_worker_caches()
     state = "failed" if any(each["state"] == "failed" for each in states.values()) else "completed"
     first = next(iter(night.studies.values()))
     record: dict[str, Any] = {
@@ -154,10 +154,10 @@ def run_study(night: Night, name: str, study: Study, on_step: OnStep) -> dict[st
     try:
         with times.stage("data", 1, 0):
             splits = loaded(study, Path(night.data_home))
-        bound = run.bound(splits.digest, study.apparatus)
+        bound = run.bound(splits.digest, study.context_config)
         with fixed_threads(study.resources.threads):
-            pool = InlinePool(study.apparatus, splits, times)
-            context = RunContext(pool=pool, run=bound, splits=splits, apparatus=study.apparatus)
+            pool = InlinePool(study.context_config, splits, times)
+            context = RunContext(pool=pool, run=bound, splits=splits, context_config=study.context_config)
             summary, details = body(study, context)
         told = summary | {"state": "completed", "error": None}
     except Exception as error:  # whatever it is, the other studies and nights are not concerned

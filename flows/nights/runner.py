@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from flows.delivery import send
 from flows.nightly import tonight
-from flows.nights.night_job import Night, NightApparatus, run_night
+from flows.nights.night_job import Night, NightContextConfig, run_night
 from flows.nights.nights_progress import NightsProgress, nights_progress
 from flows.nights.request import Nights
 from flows.nights.summary import config_of, summarise_nights
@@ -94,7 +94,7 @@ def run_nights(wanted: Nights, home: Path) -> str:
 def carry_out(nights: Sequence[Night], progress: NightsProgress, home: Path) -> dict[str, dict[str, Any]]:
     """Run nights until each has ended; returns records of those whose worker process died again and again."""
     lost: dict[str, dict[str, Any]] = {}
-    apparatus = NightApparatus(resources=next(iter(nights[0].studies.values())).resources)
+    context_config = NightContextConfig(resources=next(iter(nights[0].studies.values())).resources)
     jobs = {
         night.date: Job(work=run_night, arguments=(night,), target=str(night.target), label=night.date)
         for night in nights
@@ -104,7 +104,7 @@ def carry_out(nights: Sequence[Night], progress: NightsProgress, home: Path) -> 
         while True:
             waiting = [job for day, job in jobs.items() if day not in lost]
             try:
-                with ray_pool(apparatus, no_splits, progress, home) as pool:
+                with ray_pool(context_config, no_splits, progress, home) as pool:
                     pool.carry_out("nights", waiting)
                 return lost
             except WorkerLost as error:

@@ -22,8 +22,8 @@ from methods.progress import OnStep
 from storage import datasets
 from storage.files import Ref
 from storage.formats import publish_json, read_json
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.collect import collect
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.classifiers.planned_data import planned_splits
 from tasks.classifiers.train import train
 from tasks.generation.summarise import data_facts
@@ -104,8 +104,8 @@ def run_cells(study: Ablations, context: RunContext) -> list[Ref]:
     cells: list[Job] = []
     for cell, each in zip(study.cells, studies, strict=True):
         digest, label = digests[each.data], f"{cell.varied} {cell.value}"
-        own = dataclasses.replace(context.run, seed=each.seed).bound(digest, each.apparatus)
-        found = (each.apparatus, each.seeds, digest, own)
+        own = dataclasses.replace(context.run, seed=each.seed).bound(digest, each.context_config)
+        found = (each.context_config, each.seeds, digest, own)
         collected = new_job(own, "cells", collect_alone, found, suffix=".json", label=label)
         collections.setdefault(collected.target, collected)
         cells.append(new_job(own, "cells", run_cell, (cell, each, digest, own), suffix=".json", label=label))
@@ -113,18 +113,20 @@ def run_cells(study: Ablations, context: RunContext) -> list[Ref]:
     return context.pool.carry_out("cells", cells)
 
 
-def context_of(laboratory: Laboratory, apparatus: Apparatus, digest: str, run: Run, on_step: OnStep) -> RunContext:
+def context_of(
+    worker_context: ClassifierContext, context_config: ContextConfig, digest: str, run: Run, on_step: OnStep
+) -> RunContext:
     """In which the worker runs a cell, whose images may be others than those that the worker was made for."""
-    splits = laboratory.splits
+    splits = worker_context.splits
     if splits.digest != digest:
-        splits = planned_splits(apparatus.data, run.home, digest)
-    pool = InlinePool(apparatus, splits, Relay(on_step))
-    return RunContext(pool=pool, run=run, splits=splits, apparatus=apparatus)
+        splits = planned_splits(context_config.data, run.home, digest)
+    pool = InlinePool(context_config, splits, Relay(on_step))
+    return RunContext(pool=pool, run=run, splits=splits, context_config=context_config)
 
 
 def collect_alone(
-    laboratory: Laboratory,
-    apparatus: Apparatus,
+    worker_context: ClassifierContext,
+    context_config: ContextConfig,
     seeds: Sequence[int],
     digest: str,
     run: Run,
@@ -133,13 +135,13 @@ def collect_alone(
     on_step: OnStep,
 ) -> None:
     """Networks and snapshots of one strategy, for the cells that will look for them."""
-    context = context_of(laboratory, apparatus, digest, run, on_step)
+    context = context_of(worker_context, context_config, digest, run, on_step)
     snapshots, _ = collect(context, seeds, train(context, seeds))
     publish_json(target, dataclasses.asdict(snapshots))
 
 
 def run_cell(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     cell: Cell,
     study: ParameterDiffusion,
     digest: str,
@@ -154,7 +156,7 @@ def run_cell(
     compare, with one of the `RESULTS`, has an `error` in place of all numbers.
     """
     began = time.monotonic()
-    context = context_of(laboratory, study.apparatus, digest, run, on_step)
+    context = context_of(worker_context, study.context_config, digest, run, on_step)
     told: dict[str, Any] = {"varied": cell.varied, "value": cell.value, "published": cell.published}
     try:
         summary, _ = generate_and_compare(study, context)

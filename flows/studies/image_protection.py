@@ -19,10 +19,10 @@ from storage.photographs import Photographs
 from tasks.protection.adapters.inpainters import OwnInpainter
 from tasks.protection.backdoor_quality import measure_backdoor
 from tasks.protection.backdoor_training import IMPLANTED, implanted, implanting
-from tasks.protection.darkroom import DarkroomApparatus
 from tasks.protection.editors import Tool, Trained, Wanted, gather, name_of
 from tasks.protection.inpainting_quality import measure_fills
 from tasks.protection.judge_edits import judge_edits
+from tasks.protection.photo_context import PhotoContextConfig
 from tasks.protection.protect import USUAL, Block, Trial, blocks, protect
 from tasks.protection.regions import Regions
 from tasks.protection.summarise_protection import Products, summarise_protection
@@ -71,8 +71,8 @@ class ImageProtection:
         return dataclasses.replace(self, seed=rotating, images=min(self.images, self.images_a_night))
 
     @property
-    def apparatus(self) -> DarkroomApparatus:
-        return DarkroomApparatus(resources=self.resources)
+    def context_config(self) -> PhotoContextConfig:
+        return PhotoContextConfig(resources=self.resources)
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:

@@ -15,7 +15,7 @@ from methods.invertibility.readout import Readout
 from methods.invertibility.shifts import Binary, Textured, shifted
 from models import InvertibleNetwork
 from storage.datasets import Data, Splits
-from tasks.classifiers.laboratory import Apparatus
+from tasks.classifiers.classifier_context import ContextConfig
 from tasks.invertibility.distribution_shift import measure_shifts
 from tasks.invertibility.invertible_training import CE, CONTROL, ICE, Loss, Training, fit_and_unfit, train_invertible
 from tasks.invertibility.metamers import Exhibition, make_metamers
@@ -83,10 +83,10 @@ class Invertibility(OfSeeds):
         return self.binary, self.textured
 
     @property
-    def apparatus(self) -> Apparatus:
+    def context_config(self) -> ContextConfig:
         # nothing is collected here: what stands in the strategy's place trains the witness, and keeps all of it
         strategy = ManySeeds(keep=("*",), first=self.witness.training, rows=1)
-        return Apparatus(data=self.data, network=self.network, strategy=strategy, resources=self.resources)
+        return ContextConfig(data=self.data, network=self.network, strategy=strategy, resources=self.resources)
 
 
 def train_and_invert(study: Invertibility, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:

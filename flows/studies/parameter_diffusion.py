@@ -11,10 +11,10 @@ from flows.studies.spec import StudySpec
 from methods.collection.strategy import Strategy
 from models import Network
 from storage.datasets import Data
+from tasks.classifiers.classifier_context import ContextConfig
 from tasks.classifiers.collect import collect
 from tasks.classifiers.evaluate import evaluate
 from tasks.classifiers.imported import Imported
-from tasks.classifiers.laboratory import Apparatus
 from tasks.classifiers.train import train
 from tasks.classifiers.training_rows import Material
 from tasks.generation.audit import audit
@@ -53,12 +53,12 @@ class ParameterDiffusion(OfSeeds):
     resources: Resources = Resources()
 
     @property
-    def apparatus(self) -> Apparatus:
-        return Apparatus(data=self.data, network=self.network, strategy=self.strategy, resources=self.resources)
+    def context_config(self) -> ContextConfig:
+        return ContextConfig(data=self.data, network=self.network, strategy=self.strategy, resources=self.resources)
 
 
 class OverBase(OfSeeds):
-    """A study about the networks of another, whose data, resources and apparatus are its own."""
+    """A study about the networks of another, whose data, resources and context configuration are its own."""
 
     __slots__ = ()
     base: ParameterDiffusion
@@ -72,8 +72,8 @@ class OverBase(OfSeeds):
         return self.base.resources
 
     @property
-    def apparatus(self) -> Apparatus:
-        return self.base.apparatus
+    def context_config(self) -> ContextConfig:
+        return self.base.context_config
 
 
 def generate_and_compare(study: ParameterDiffusion, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:

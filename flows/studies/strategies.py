@@ -20,7 +20,7 @@ from methods.errors import BadSetting
 from methods.layout import Layout
 from methods.progress import OnStep
 from storage.formats import publish_json, read_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.train import opening, train
 from tasks.results.unfit import unfit_of
 from tasks.runtime.context import RunContext
@@ -80,9 +80,9 @@ class Strategies(OverBase):
 def compare_strategies(study: Strategies, context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     """The study's part of `summary.json`, and `details.json`. Every stage finds what is committed already."""
     own = {each.kind: study.study_of(each) for each in study.strategies}
-    contexts = {kind: dataclasses.replace(context, apparatus=each.apparatus) for kind, each in own.items()}
+    contexts = {kind: dataclasses.replace(context, context_config=each.context_config) for kind, each in own.items()}
     for each in contexts.values():
-        Laboratory.check_plan(each.apparatus, each.splits)
+        ClassifierContext.check_plan(each.context_config, each.splits)
     elsewhere = prepare(study, [each.layout for each in contexts.values()], context)
     beginnings = {(opening(each.strategy), each.strategy.buffers): kind for kind, each in own.items()}
     for kind in beginnings.values():  # here, so that no two workers train the same network
@@ -118,7 +118,7 @@ def prepare(study: Strategies, layouts: Sequence[Layout], context: RunContext) -
 
 
 def compare_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     own: ParameterDiffusion,
     elsewhere: Elsewhere,
     run: Run,
@@ -132,8 +132,8 @@ def compare_one(
     compare, with one of the `RESULTS`, has an `error` in place of all numbers.
     """
     began = time.monotonic()
-    pool = InlinePool(own.apparatus, laboratory.splits, Relay(on_step))
-    context = RunContext(pool=pool, run=run, splits=laboratory.splits, apparatus=own.apparatus)
+    pool = InlinePool(own.context_config, worker_context.splits, Relay(on_step))
+    context = RunContext(pool=pool, run=run, splits=worker_context.splits, context_config=own.context_config)
     told: dict[str, Any] = {"strategy": own.strategy.kind}
     try:
         told |= measured(own, elsewhere, context)

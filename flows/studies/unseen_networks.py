@@ -6,9 +6,9 @@ from flows.studies.parameter_diffusion import ParameterDiffusion
 from methods.generation.units import Units
 from models import permutation_groups
 from storage.datasets import Splits
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.collect import collect
 from tasks.classifiers.evaluate import evaluate
-from tasks.classifiers.laboratory import Laboratory
 from tasks.classifiers.train import train
 from tasks.generation.summarise import data_facts
 from tasks.results.unfit import sorted_out
@@ -22,7 +22,7 @@ from tasks.unseen.summarise_held_out import summarise_held_out
 
 def check_unseen(base: ParameterDiffusion, splits: Splits) -> None:
     """Raises `BadSetting` for kept layers that cannot be generated unit by unit."""
-    layout = Laboratory.layout_for(base.apparatus, splits)
+    layout = ClassifierContext.layout_for(base.context_config, splits)
     Units.of(layout, permutation_groups(base.network, shape=splits.shape))
 
 

@@ -11,30 +11,30 @@ from storage.errors import NotCommitted
 from storage.files import Ref
 from storage.manifest import part_file, read_entry
 from storage.snapshots import commit
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.collect import collect_one
 from tasks.classifiers.imported import Imported
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.classifiers.planned_data import planned_splits
 from tasks.classifiers.train import network_file, opening, train_one
 from tasks.runtime.jobs import Folder, Home, new_job, product_path
 from tasks.runtime.pool import Job, Pool
 from tasks.runtime.run import Run
 from tasks.runtime.stage import stage
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """One collection. digest: of the images. poison: what the training images are given, if anything."""
 
-    apparatus: Apparatus
+    context_config: ContextConfig
     digest: str
     seed: int
     poison: BadNets | None = None
 
     @property
     def kind(self) -> str:
-        return self.apparatus.strategy.kind
+        return self.context_config.strategy.kind
 
     @property
     def part(self) -> str:
@@ -43,11 +43,11 @@ class Unit:
 
     @property
     def label(self) -> str:
-        return f"{self.kind} {self.apparatus.data.source} seed {self.seed}{' poisoned' if self.poison else ''}"
+        return f"{self.kind} {self.context_config.data.source} seed {self.seed}{' poisoned' if self.poison else ''}"
 
     def network_file(self, run: Run) -> str:
-        own = run.bound(self.digest, self.apparatus)
-        return network_file(own, self.apparatus, opening(self.apparatus.strategy), self.poison, self.seed)
+        own = run.bound(self.digest, self.context_config)
+        return network_file(own, self.context_config, opening(self.context_config.strategy), self.poison, self.seed)
 
 
 @stage
@@ -92,7 +92,7 @@ def collect_grid(
 
 def unit_job(unit: Unit, base: Ref, folder: str, layout: Layout, run: Run) -> Job:
     return new_job(
-        run.bound(unit.digest, unit.apparatus),
+        run.bound(unit.digest, unit.context_config),
         "collected",
         collect_unit,
         (unit, base, Folder(folder), layout, Home(run.home)),
@@ -102,20 +102,28 @@ def unit_job(unit: Unit, base: Ref, folder: str, layout: Layout, run: Run) -> Jo
     )
 
 
-def train_unit(_: Laboratory, unit: Unit, home: str, *, target: str, on_step: OnStep) -> None:
-    own, strategy = laboratory_of(unit.apparatus, home, unit.digest), unit.apparatus.strategy
+def train_unit(_: ClassifierContext, unit: Unit, home: str, *, target: str, on_step: OnStep) -> None:
+    own, strategy = worker_context_of(unit.context_config, home, unit.digest), unit.context_config.strategy
     train_one(own, opening(strategy), strategy.buffers, unit.poison, unit.seed, target=target, on_step=on_step)
 
 
 def collect_unit(
-    _: Laboratory, unit: Unit, base: Ref, folder: Folder, layout: Layout, home: Home, *, target: str, on_step: OnStep
+    _: ClassifierContext,
+    unit: Unit,
+    base: Ref,
+    folder: Folder,
+    layout: Layout,
+    home: Home,
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
-    own, strategy = laboratory_of(unit.apparatus, home.path, unit.digest), unit.apparatus.strategy
+    own, strategy = worker_context_of(unit.context_config, home.path, unit.digest), unit.context_config.strategy
     assert not isinstance(strategy, Imported)
     collect_one(own, strategy, layout, unit.seed, base, folder, unit.part, unit.poison, target=target, on_step=on_step)
 
 
-@remembered(1)
-def laboratory_of(apparatus: Apparatus, home: str, digest: str) -> Laboratory:
+@worker_cache(1)
+def worker_context_of(context_config: ContextConfig, home: str, digest: str) -> ClassifierContext:
     """A worker is made for one data set and one strategy; these are others. The last one is kept."""
-    return Laboratory(apparatus, planned_splits(apparatus.data, home, digest))
+    return ClassifierContext(context_config, planned_splits(context_config.data, home, digest))

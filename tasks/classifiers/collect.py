@@ -18,8 +18,8 @@ from storage.formats import publish_json
 from storage.manifest import part_file
 from storage.rows import Row
 from storage.snapshots import commit, write_part
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.imported import Imported, imported
-from tasks.classifiers.laboratory import Laboratory
 from tasks.classifiers.train import opening
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import Folder, new_job, product_path
@@ -35,9 +35,9 @@ def collect(context: RunContext, seeds: Sequence[int], bases: Sequence[Ref]) -> 
 
     Many strategies, data sets, with and without a backdoor, in one set: `tasks.classifiers.bulk_collection`.
     """
-    strategy, layout = context.apparatus.strategy, context.layout
+    strategy, layout = context.context_config.strategy, context.layout
     if isinstance(strategy, Imported):
-        _, entry, record = imported(strategy, context.apparatus.network, layout, context.splits, seeds)
+        _, entry, record = imported(strategy, context.context_config.network, layout, context.splits, seeds)
         return entry, [record]
     every = (strategy, layout, list(seeds), list(bases))
     folder = product_path(context.run, "snapshots", collect_one, every, suffix="")
@@ -59,7 +59,7 @@ def collect(context: RunContext, seeds: Sequence[int], bases: Sequence[Ref]) -> 
 
 
 def collect_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     strategy: Strategy,
     layout: Layout,
     seed: int,
@@ -72,8 +72,8 @@ def collect_one(
     on_step: OnStep,
 ) -> None:
     """Writes the part `name` of the set, then `target`. poison: as the network at `base` was trained with."""
-    network = laboratory.network(seed, base)
-    images = laboratory.poisoned(poison, seed) if poison else None
+    network = worker_context.network(seed, base)
+    images = worker_context.poisoned(poison, seed) if poison else None
     phases = strategy.phases()[len(opening(strategy)) :]
     # rows of one set differ in this, in the seed or in the step
     run = folder.key if name == f"seed-{seed}" else name
@@ -85,27 +85,27 @@ def collect_one(
         for phase in phases:
             own = randomness.derive(seed, "restart", phase.draw) if phase.draw else seed
             if phase.begin == "rows":
-                begin_anew(network, laboratory.network(own), layout)
+                begin_anew(network, worker_context.network(own), layout)
                 number, steps, epochs = number + 1, 0, 0
             elif phase.begin == "network":
-                network.load_state_dict(laboratory.network(own).state_dict())
+                network.load_state_dict(worker_context.network(own).state_dict())
             records.append(Record())
-            for snapshot in laboratory.carry_out(phase, network, layout, own, records[-1], on_step, images=images):
+            for snapshot in worker_context.carry_out(phase, network, layout, own, records[-1], on_step, images=images):
                 yield number, dataclasses.replace(snapshot, step=steps + snapshot.step, epoch=epochs + snapshot.epoch)
             if phase.keeps:
                 steps, epochs = steps + records[-1].steps, epochs + records[-1].epochs
 
     def rows() -> Iterator[Row]:
         # a network of its own: what a row is worth must not depend on the state that training has left elsewhere
-        fresh = laboratory.network(seed, base)
+        fresh = worker_context.network(seed, base)
         waiting = islice(snapshots(), strategy.planned)
         while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
-            reloaded = laboratory.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
+            reloaded = worker_context.validation_accuracy(fresh, layout, torch.stack([each.row for _, each in block]))
             for (number, snapshot), accuracy in zip(block, reloaded.tolist(), strict=True):
                 yield Row(
                     run=f"{run}.{number}",
                     strategy=strategy.kind,
-                    data=laboratory.splits.name,
+                    data=worker_context.splits.name,
                     seed=seed,
                     epoch=snapshot.epoch,
                     step=snapshot.step,

@@ -9,7 +9,7 @@ from methods.collection.loop import Record
 from methods.collection.phase import Phase
 from methods.collection.strategy import CollectionStrategy
 from storage.datasets import Split
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.runtime.threads import fixed_threads
 
 STEPS = 3
@@ -32,17 +32,17 @@ def epochs_of(strategy: CollectionStrategy) -> Iterator[tuple[Phase, float]]:
         yield cycles[0], strategy.planned * (1 + 1 / cycles[0].linger)
 
 
-def seconds_of(laboratory: Laboratory, timed: Timed) -> tuple[float, float]:
+def seconds_of(worker_context: ClassifierContext, timed: Timed) -> tuple[float, float]:
     """Of one worker: for the network that the strategy begins from, and for one collection from it.
 
     Looking at accuracies is left out. timed: what strategies before had timed; grows.
     """
-    opened, rest, apparatus = 0.0, 0.0, laboratory.apparatus
-    for phase, epochs in epochs_of(apparatus.strategy):
+    opened, rest, context_config = 0.0, 0.0, worker_context.context_config
+    for phase, epochs in epochs_of(context_config.strategy):
         bare = _bare(phase)
-        decided = (apparatus.data, apparatus.network, laboratory.layout.buffers, bare)
+        decided = (context_config.data, context_config.network, worker_context.layout.buffers, bare)
         if decided not in timed:
-            timed[decided] = _phase_seconds(laboratory, bare)
+            timed[decided] = _phase_seconds(worker_context, bare)
         fixed, each = timed[decided]
         if phase.opens:
             opened += fixed * phase.views + each * epochs
@@ -60,22 +60,22 @@ def _bare(phase: Phase) -> Phase:
     return Phase(train=phase.train, training=training)
 
 
-def _phase_seconds(laboratory: Laboratory, phase: Phase) -> tuple[float, float]:
+def _phase_seconds(worker_context: ClassifierContext, phase: Phase) -> tuple[float, float]:
     """For the frozen part of the network on all images, and for one epoch of the rest."""
-    n, size = len(laboratory.train), min(phase.training.batch_size, len(laboratory.train))
-    few = laboratory.spread(STEPS * size)
-    _, once, twice = (_timed(laboratory, phase, few, epochs) for epochs in (1, 1, 2))
+    n, size = len(worker_context.train), min(phase.training.batch_size, len(worker_context.train))
+    few = worker_context.spread(STEPS * size)
+    _, once, twice = (_timed(worker_context, phase, few, epochs) for epochs in (1, 1, 2))
     share = n / len(few)
     each = max(twice - once, 0.0) * share
     return max(once * share - each, 0.0), each
 
 
-def _timed(laboratory: Laboratory, phase: Phase, images: Split, epochs: int) -> float:
+def _timed(worker_context: ClassifierContext, phase: Phase, images: Split, epochs: int) -> float:
     """Seconds of so many short epochs; the network is a new one, whose values do not matter."""
     phase = dataclasses.replace(phase, training=dataclasses.replace(phase.training, epochs=epochs))
-    network, layout = laboratory.network(0), laboratory.layout
-    with fixed_threads(laboratory.apparatus.resources.threads):
+    network, layout = worker_context.network(0), worker_context.layout
+    with fixed_threads(worker_context.context_config.resources.threads):
         began = time.perf_counter()
-        for _ in laboratory.carry_out(phase, network, layout, 0, Record(), lambda *_: None, images=images):
+        for _ in worker_context.carry_out(phase, network, layout, 0, Record(), lambda *_: None, images=images):
             pass
         return time.perf_counter() - began

@@ -11,7 +11,7 @@ from storage.files import Ref
 from storage.formats import count_rows, read_rows
 from storage.scores import Scores, write_scores
 from storage.snapshot_set import SnapshotSet
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.generation.fit import Fits
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -61,18 +61,27 @@ def blocks(snapshots: Ref, generated: Fits, seed: int) -> list[list[Piece]]:
 
 
 def evaluate_block(
-    laboratory: Laboratory, layout: Layout, seed: int, base: Ref, block: list[Piece], *, target: str, on_step: OnStep
+    worker_context: ClassifierContext,
+    layout: Layout,
+    seed: int,
+    base: Ref,
+    block: list[Piece],
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
-    network = laboratory.network(seed, base)
+    network = worker_context.network(seed, base)
     rows = torch.cat(
         [stored_rows(ref, seed, start, stop, collected=name == ORIGINAL) for name, ref, start, stop in block]
     )
-    halves = {"validation": laboratory.splits.validation.labels, "test": laboratory.splits.test.labels}
+    halves = {"validation": worker_context.splits.validation.labels, "test": worker_context.splits.test.labels}
     # in one go: whatever is recalibrated would be so once for each of them
-    images = torch.cat([laboratory.validation.images, laboratory.test.images])
-    both = laboratory.predictions(network, layout, rows, images, lambda done, models: on_step("models", done, models))
+    images = torch.cat([worker_context.validation.images, worker_context.test.images])
+    both = worker_context.predictions(
+        network, layout, rows, images, lambda done, models: on_step("models", done, models)
+    )
     predictions, accuracies = {}, {}
-    kind = np.uint8 if len(laboratory.splits.classes) <= 256 else np.uint16
+    kind = np.uint8 if len(worker_context.splits.classes) <= 256 else np.uint16
     for (name, labels), predicted in zip(halves.items(), both.split([*map(len, halves.values())], 1), strict=True):
         predictions[name] = predicted.numpy().astype(kind)
         accuracies[name] = (predicted == labels).double().mean(1).numpy()

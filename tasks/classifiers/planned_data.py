@@ -5,7 +5,7 @@ from pathlib import Path
 from methods.errors import BadData
 from storage import datasets
 from storage.datasets import Data, Splits
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 
 def planned_splits(data: Data, home: str, digest: str) -> Splits:
@@ -19,6 +19,6 @@ def planned_splits(data: Data, home: str, digest: str) -> Splits:
     return splits
 
 
-@remembered(2)
+@worker_cache(2)
 def _loaded(data: Data, home: str) -> Splits:
     return datasets.load(data, home=Path(home))

@@ -14,8 +14,8 @@ from methods.layout import Buffers, choose
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.imported import Imported, imported
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs, product_path
 from tasks.runtime.run import Run
@@ -37,12 +37,12 @@ def train(
 
     poison: train them with this backdoor; each seed chooses its own images to be poisoned.
     """
-    apparatus = context.apparatus
-    if isinstance(apparatus.strategy, Imported) and phases is None and poison is None:
-        return [imported(apparatus.strategy, apparatus.network, context.layout, context.splits, seeds)[0]]
-    Laboratory.check_plan(apparatus, context.splits)
-    phases = opening(apparatus.strategy) if phases is None else phases
-    items = {seed: network_arguments(apparatus, phases, poison, seed) for seed in seeds}
+    context_config = context.context_config
+    if isinstance(context_config.strategy, Imported) and phases is None and poison is None:
+        return [imported(context_config.strategy, context_config.network, context.layout, context.splits, seeds)[0]]
+    ClassifierContext.check_plan(context_config, context.splits)
+    phases = opening(context_config.strategy) if phases is None else phases
+    items = {seed: network_arguments(context_config, phases, poison, seed) for seed in seeds}
     backdoored = "backdoored " if poison else ""
     found = map_jobs(
         context,
@@ -57,15 +57,17 @@ def train(
 
 
 def network_arguments(
-    apparatus: Apparatus, phases: tuple[Phase, ...], poison: BadNets | None, seed: int
+    context_config: ContextConfig, phases: tuple[Phase, ...], poison: BadNets | None, seed: int
 ) -> tuple[Any, ...]:
-    """What `train_one` is given beside its laboratory."""
-    return phases, apparatus.strategy.buffers, poison, seed
+    """What `train_one` is given beside its worker's context."""
+    return phases, context_config.strategy.buffers, poison, seed
 
 
-def network_file(run: Run, apparatus: Apparatus, phases: tuple[Phase, ...], poison: BadNets | None, seed: int) -> str:
+def network_file(
+    run: Run, context_config: ContextConfig, phases: tuple[Phase, ...], poison: BadNets | None, seed: int
+) -> str:
     """Where the network lies that these phases make, on the images and with the network that `run` is bound to."""
-    return product_path(run, BASE, train_one, network_arguments(apparatus, phases, poison, seed), suffix=NETWORK)
+    return product_path(run, BASE, train_one, network_arguments(context_config, phases, poison, seed), suffix=NETWORK)
 
 
 def opening(strategy: Strategy | Imported) -> tuple[Phase, ...]:
@@ -74,7 +76,7 @@ def opening(strategy: Strategy | Imported) -> tuple[Phase, ...]:
 
 
 def train_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     phases: tuple[Phase, ...],
     buffers: Buffers,
     poison: BadNets | None,
@@ -84,13 +86,13 @@ def train_one(
     on_step: OnStep,
 ) -> None:
     """buffers: what becomes of the statistics of norms where a phase trains only some layers."""
-    network = laboratory.network(seed)
+    network = worker_context.network(seed)
     layout = choose(network, ("*",), buffers=buffers)
-    images = laboratory.poisoned(poison, seed) if poison else None
+    images = worker_context.poisoned(poison, seed) if poison else None
     curves = []
     for phase in phases:
         record = Record()
-        for _ in laboratory.carry_out(phase, network, layout, seed, record, on_step, images=images):
+        for _ in worker_context.carry_out(phase, network, layout, seed, record, on_step, images=images):
             pass
         if record.curve:
             curves.append(dataclasses.asdict(record.curve))

@@ -13,7 +13,7 @@ from methods.generation.generator import Rows
 from methods.generation.holdout import HoldOut, hold_out
 from storage.files import Ref
 from storage.snapshot_set import SnapshotSet
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 IN_MEMORY = 512 * 2**20
 """Bytes; rows that take more are mapped from a file."""
@@ -27,7 +27,7 @@ class Material:
     fit_rows: int | None = None
 
 
-@remembered(1)
+@worker_cache(1)
 def rows_of(material: Material, seed: int) -> tuple[Rows, HoldOut]:
     """The rows of one network, cut into those that may be fitted on and those held out; to be read only.
 

@@ -18,9 +18,9 @@ from storage.files import Ref, sha256, verify_ref
 from storage.formats import read_json, read_rows
 from storage.scores import read_scores
 from storage.snapshot_set import SnapshotSet
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.evaluate import ORIGINAL, originals
 from tasks.classifiers.imported import BASE, SEED, described
-from tasks.classifiers.laboratory import Laboratory
 from tasks.results.unfit import UNFIT, record_of
 
 Format = Literal["data.pt", "folder", "safetensors"]
@@ -96,32 +96,32 @@ def _of_run(source: Path, name: str, seed: int) -> Models:
     )
 
 
-def export(laboratory: Laboratory, models: Models, target: Path, form: Format) -> None:
+def export(worker_context: ClassifierContext, models: Models, target: Path, form: Format) -> None:
     """Writes a file (`data.pt`) or a folder. Raises `BadSetting` where the format has no place for such models."""
-    check_format(laboratory, target, form)
-    layout, network = laboratory.layout, laboratory.network(models.seed, models.base)
+    check_format(worker_context, target, form)
+    layout, network = worker_context.layout, worker_context.network(models.seed, models.base)
     states: Iterator[State] = (
         {name: value.squeeze(0) for name, value in layout.restore(row[None]).items()}
         for block in models.parameters(layout)
         for row in block
     )
     base = {name: value.cpu() for name, value in network.state_dict().items()}
-    kind = laboratory.apparatus.network.kind
+    kind = worker_context.context_config.network.kind
     if form == "data.pt":
         chosen = [name for name, _ in network.named_parameters() if name in layout.names]
         rows = torch.stack([torch.cat([state[name].reshape(-1) for name in chosen]) for state in states])
-        write_data_pt(target, rows, network, chosen, models.accuracies, _cfg(laboratory, models))
+        write_data_pt(target, rows, network, chosen, models.accuracies, _cfg(worker_context, models))
     elif form == "folder":
-        write_cell(target, states, base, models.accuracies, models.seed, f"{laboratory.splits.name}_{kind}")
+        write_cell(target, states, base, models.accuracies, models.seed, f"{worker_context.splits.name}_{kind}")
     else:
         write_models(target, states, base, models.accuracies, {"rows": models.name, "seed": str(models.seed)})
 
 
-def check_format(laboratory: Laboratory, target: Path, form: Format) -> None:
+def check_format(worker_context: ClassifierContext, target: Path, form: Format) -> None:
     """Raises `BadSetting` for what cannot be written."""
     if target.exists():
         raise BadSetting(problem=f"{target} exists already", remedy="name a file or folder that does not")
-    buffers, network = laboratory.layout.buffers, laboratory.apparatus.network
+    buffers, network = worker_context.layout.buffers, worker_context.context_config.network
     if form == "data.pt" and not isinstance(network, CifarResNet):
         raise BadSetting(
             problem=f"data.pt holds a pickled network of p-diff's own code, which has no {network.kind}",
@@ -139,7 +139,7 @@ def check_format(laboratory: Laboratory, target: Path, form: Format) -> None:
         )
 
 
-def _cfg(laboratory: Laboratory, models: Models) -> dict[str, Any]:
-    facts = described(laboratory.apparatus.network, laboratory.splits)
+def _cfg(worker_context: ClassifierContext, models: Models) -> dict[str, Any]:
+    facts = described(worker_context.context_config.network, worker_context.splits)
     told = {"rows": models.name, "seed": models.seed, "performance_measured_on": "test split, in the order of pdata"}
     return facts | told

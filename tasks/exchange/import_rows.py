@@ -21,9 +21,9 @@ from storage.formats import publish_json, publish_tensors
 from storage.places import child, parent
 from storage.rows import Row
 from storage.snapshots import commit, write_part
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.collect import RELOAD_BYTES, RELOAD_ROWS
 from tasks.classifiers.imported import BASE, RECORD, SEED, Imported, described
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.runtime.jobs import product_path
 from tasks.runtime.pool import Job, Pool
 from tasks.runtime.run import Run
@@ -46,18 +46,20 @@ def strategy_of(offered: Offered, folder: str, *, recalibrate: bool) -> Imported
     )
 
 
-def target_of(offered: Offered, apparatus: Apparatus, splits: Splits, run: Run) -> str:
+def target_of(offered: Offered, context_config: ContextConfig, splits: Splits, run: Run) -> str:
     """The folder of the set: equal sources imported with equal settings lie in the same one."""
-    facts = described(apparatus.network, splits)
-    return product_path(run, "imported", import_one, (offered.sha256, facts, apparatus.strategy.buffers), suffix="")
+    facts = described(context_config.network, splits)
+    return product_path(
+        run, "imported", import_one, (offered.sha256, facts, context_config.strategy.buffers), suffix=""
+    )
 
 
 def import_set(
-    pool: Pool, source: Path, base: Path | None, largest: int, offered: Offered, apparatus: Apparatus
+    pool: Pool, source: Path, base: Path | None, largest: int, offered: Offered, context_config: ContextConfig
 ) -> Ref:
     """The committed set's record; what is committed already is not done again."""
-    assert isinstance(apparatus.strategy, Imported)
-    folder = apparatus.strategy.path
+    assert isinstance(context_config.strategy, Imported)
+    folder = context_config.strategy.path
     job = Job(
         work=import_one,
         arguments=(source, base, largest),
@@ -69,13 +71,13 @@ def import_set(
 
 
 def import_one(
-    laboratory: Laboratory, source: Path, base: Path | None, largest: int, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext, source: Path, base: Path | None, largest: int, *, target: str, on_step: OnStep
 ) -> None:
     """Writes base, set and record, in this order."""
-    offered, folder, layout = read_offered(source, base, largest=largest), parent(target), laboratory.layout
+    offered, folder, layout = read_offered(source, base, largest=largest), parent(target), worker_context.layout
     check_layout(offered, layout)
-    network = with_state(laboratory.network(SEED), offered.base(), offered.source)
-    facts = described(laboratory.apparatus.network, laboratory.splits)
+    network = with_state(worker_context.network(SEED), offered.base(), offered.source)
+    facts = described(worker_context.context_config.network, worker_context.splits)
     publish_tensors(child(folder, BASE), network.state_dict(), {"curves": "[]", "made_for": json.dumps(facts)})
     test: list[float] = []
 
@@ -83,14 +85,14 @@ def import_one(
         waiting, count = enumerate(offered.rows()), len(offered.accuracies)
         while block := list(islice(waiting, max(1, min(RELOAD_ROWS, RELOAD_BYTES // (4 * layout.size))))):
             flat = torch.stack([layout.flatten(state) for _, state in block])
-            validation = laboratory.validation_accuracy(network, layout, flat).tolist()
-            predicted = laboratory.predictions(network, layout, flat, laboratory.test.images)
-            test.extend((predicted == laboratory.splits.test.labels).double().mean(1).tolist())
+            validation = worker_context.validation_accuracy(network, layout, flat).tolist()
+            predicted = worker_context.predictions(network, layout, flat, worker_context.test.images)
+            test.extend((predicted == worker_context.splits.test.labels).double().mean(1).tolist())
             for (index, _), row, accuracy in zip(block, flat, validation, strict=True):
                 yield Row(
                     run=offered.runs[index] or offered.source,
-                    strategy=laboratory.apparatus.strategy.kind,
-                    data=laboratory.splits.name,
+                    strategy=worker_context.context_config.strategy.kind,
+                    data=worker_context.splits.name,
                     seed=SEED,
                     epoch=float(index),
                     step=index,

@@ -14,8 +14,8 @@ from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_json, read_tensors
 from storage.scores import read_scores
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.evaluate import ORIGINAL
-from tasks.classifiers.laboratory import Laboratory
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.generation.sample import Samples
 from tasks.runtime.context import RunContext
@@ -53,7 +53,7 @@ def audit(
 
 
 def audit_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     layout: Layout,
     generator: str,
     material: Material,
@@ -66,7 +66,7 @@ def audit_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    network, labels = laboratory.network(seed, base), laboratory.splits.test.labels
+    network, labels = worker_context.network(seed, base), worker_context.splits.test.labels
     table = read_scores([ref.path for ref in scores])
     rows, split = rows_of(material, seed)
 
@@ -79,7 +79,7 @@ def audit_one(
     def models(name: str, values: torch.Tensor, hits: torch.Tensor) -> Models:
         draw = randomness.generator(run_seed, "vote", name, seed)
         voters = torch.randperm(len(values), generator=draw)[:VOTERS]
-        voted = laboratory.vote(network, layout, values[voters]) == labels
+        voted = worker_context.vote(network, layout, values[voters]) == labels
         gain = voted.double().mean() - hits[voters].double().mean()
         return Models(values, hits, gain.item())
 

@@ -13,7 +13,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.generation.generators import GeneratorConfig, build, chosen, fitted_by
 from tasks.results.unfit import SHORTFALLS, publish_unfit, shortfall
@@ -49,7 +49,7 @@ def of_seed(item: tuple[int, str]) -> str:
 
 
 def fit_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     generator: GeneratorConfig | str,
     layout: Layout,
     material: Material,
@@ -62,15 +62,15 @@ def fit_one(
 ) -> None:
     """generator: the study's, or the name of a baseline."""
     rows, split = rows_of(material, seed)
-    network, built = laboratory.network(seed, base), build(generator)
+    network, built = worker_context.network(seed, base), build(generator)
     name = built.name
     with collected_gates() as passed:
         try:
             fitted = built.fit(
                 rows,
-                accuracy=lambda candidates: laboratory.validation_hits(network, layout, candidates),
+                accuracy=lambda candidates: worker_context.validation_hits(network, layout, candidates),
                 seed=randomness.derive(run_seed, "fit", name, seed),
-                device=laboratory.device,
+                device=worker_context.device,
                 on_step=on_step,
             )
         except SHORTFALLS as error:

@@ -11,7 +11,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import read_rows
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.generation.fit import Fits, of_seed, publish_fit
 from tasks.generation.generators import NOISE_MATCHED
@@ -46,7 +46,7 @@ def match(
 
 
 def match_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     layout: Layout,
     material: Material,
     seed: int,
@@ -57,12 +57,12 @@ def match_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    network, labels = laboratory.network(seed, base), laboratory.splits.validation.labels
-    images = laboratory.validation.images
+    network, labels = worker_context.network(seed, base), worker_context.splits.validation.labels
+    images = worker_context.validation.images
     rows, split = rows_of(material, seed)
 
     def wrong(models: torch.Tensor) -> torch.Tensor:
-        return errors(laboratory.predictions(network, layout, models, images), labels)
+        return errors(worker_context.predictions(network, layout, models, images), labels)
 
     known = wrong(rows.train)
 

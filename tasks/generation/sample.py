@@ -9,7 +9,7 @@ from methods.errors import Diverged
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors, read_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.generation.fit import Fits, of_seed
 from tasks.generation.generators import GeneratorConfig, chosen, fitted_by, sampler
@@ -51,7 +51,7 @@ def sample(
 
 
 def sample_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     generator: GeneratorConfig | str,
     name: str,
     material: Material,
@@ -66,7 +66,7 @@ def sample_one(
     """generator: the one that is fitted, or the name of a baseline; `name` samples it, or from its codes."""
     state, _ = read_tensors(fitted.path)
     rows, _ = rows_of(material, seed)
-    restored = sampler(generator, name, state, rows, device=laboratory.device)
+    restored = sampler(generator, name, state, rows, device=worker_context.device)
     samples = restored.sample(
         1 if restored.single else count, seed=randomness.derive(run_seed, "sample", name, seed), on_step=on_step
     )

@@ -11,7 +11,7 @@ from methods.invertibility.shifts import carried, shifted
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.invertibility.invertible_training import Mark
 from tasks.robustness.models_under_test import Subject, classifier, named
 from tasks.runtime.context import RunContext
@@ -34,9 +34,13 @@ def measure_shifts(context: RunContext, marked: Sequence[tuple[Subject, Mark]]) 
 
 
 def measure_shift(
-    laboratory: Laboratory, subject: Subject, mark: Mark, run_seed: int, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext, subject: Subject, mark: Mark, run_seed: int, *, target: str, on_step: OnStep
 ) -> None:
-    network, test, classes = classifier(laboratory, subject), laboratory.test, len(laboratory.splits.classes)
+    network, test, classes = (
+        classifier(worker_context, subject),
+        worker_context.test,
+        len(worker_context.splits.classes),
+    )
     marked = {
         "test_error": carried(mark, test.images, test.labels, classes=classes, seed=run_seed),
         "shifted_error": shifted(mark, test.images, classes=classes, seed=run_seed),

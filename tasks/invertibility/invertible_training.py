@@ -9,7 +9,7 @@ from methods.invertibility.independence import IndependenceCrossEntropy
 from methods.invertibility.shifts import Binary, Textured, carried
 from methods.progress import OnStep
 from storage.formats import publish_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.results.unfit import SHORTFALLS, Unfit, publish_unfit, shortfall, unfit_of
 from tasks.robustness.models_under_test import Subject
 from tasks.runtime.context import RunContext
@@ -77,15 +77,17 @@ def fit_and_unfit(
 
 
 def train_one_invertible(
-    laboratory: Laboratory, training: Training, run_seed: int | None, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext, training: Training, run_seed: int | None, *, target: str, on_step: OnStep
 ) -> None:
     loss, seed, mark = training.loss, training.seed, training.mark
-    images, labels = laboratory.train.images, laboratory.train.labels
+    images, labels = worker_context.train.images, worker_context.train.labels
     if mark is not None:
         assert run_seed is not None
-        images = carried(mark, images, labels, classes=len(laboratory.splits.classes), seed=run_seed)
+        images = carried(mark, images, labels, classes=len(worker_context.splits.classes), seed=run_seed)
     try:
-        trained = loss(laboratory.network, images, labels, augment=laboratory.augment, seed=seed, on_step=on_step)
+        trained = loss(
+            worker_context.network, images, labels, augment=worker_context.augment, seed=seed, on_step=on_step
+        )
     except SHORTFALLS as error:
         publish_unfit(target, shortfall(error, training.part, seed))
         return

@@ -14,7 +14,7 @@ from methods.invertibility.metamers import Metameric, interpolate, pairs
 from methods.progress import OnStep
 from storage.files import Ref, verify_ref
 from storage.metamer_rows import SCHEMA, publish_metamer_rows
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.invertibility.reference_classifier import Witness, witness_network
 from tasks.robustness.models_under_test import Subject, classifier, named
 from tasks.runtime.context import RunContext
@@ -56,7 +56,7 @@ def make_metamers(
 
 
 def make_some(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     subject: Subject,
     exhibition: Exhibition,
     chosen: Witness,
@@ -67,14 +67,14 @@ def make_some(
     on_step: OnStep,
 ) -> None:
     try:
-        columns = _columns(laboratory, subject, exhibition, chosen, seen_by, run_seed, on_step)
+        columns = _columns(worker_context, subject, exhibition, chosen, seen_by, run_seed, on_step)
     except NotInvertible:  # said by the absence of rows
         columns = {name: [] for name in SCHEMA.names}
     publish_metamer_rows(target, columns)
 
 
 def _columns(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     subject: Subject,
     exhibition: Exhibition,
     chosen: Witness,
@@ -83,13 +83,13 @@ def _columns(
     on_step: OnStep,
 ) -> dict[str, Any]:
     verify_ref(seen_by)
-    network, independent = classifier(laboratory, subject), witness_network(laboratory, chosen, seen_by)
-    test, n = laboratory.test, exhibition.n
+    network, independent = classifier(worker_context, subject), witness_network(worker_context, chosen, seen_by)
+    test, n = worker_context.test, exhibition.n
     first, second = pairs(test.labels, n, seed=run_seed)
     found: dict[str, list[np.ndarray]] = {}
     pictures: list[bytes | None] = []
     for start in range(0, n, BLOCK):
-        a, b = (rows[start : start + BLOCK].to(laboratory.device) for rows in (first, second))
+        a, b = (rows[start : start + BLOCK].to(worker_context.device) for rows in (first, second))
         made = exhibition.attack(
             network, independent, pixels(test.images[a]), pixels(test.images[b]), test.labels[a], test.labels[b]
         )
@@ -109,17 +109,21 @@ def _columns(
         "member": np.full(n, subject.member, np.int32),
         **{name: np.concatenate(parts) for name, parts in found.items()},
         "picture": pictures,
-        "strip": strips(laboratory, network, exhibition, first, second),
+        "strip": strips(worker_context, network, exhibition, first, second),
     }
 
 
 def strips(
-    laboratory: Laboratory, network: torch.nn.Module, exhibition: Exhibition, first: torch.Tensor, second: torch.Tensor
+    worker_context: ClassifierContext,
+    network: torch.nn.Module,
+    exhibition: Exhibition,
+    first: torch.Tensor,
+    second: torch.Tensor,
 ) -> list[bytes | None]:
     """Of the first pairs; None for all others."""
     count = min(exhibition.strips, exhibition.n)
     if not count:
         return [None] * exhibition.n
-    a, b = (pixels(laboratory.test.images[rows[:count].to(laboratory.device)]) for rows in (first, second))
+    a, b = (pixels(worker_context.test.images[rows[:count].to(worker_context.device)]) for rows in (first, second))
     ways = interpolate(network, a, b, steps=exhibition.steps).clamp(0, 1).float().cpu().numpy()
     return [*(way.tobytes() for way in ways), *[None] * (exhibition.n - count)]

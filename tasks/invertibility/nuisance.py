@@ -17,7 +17,7 @@ from methods.progress import OnStep
 from storage.datasets import Split
 from storage.files import Ref
 from storage.formats import publish_json, read_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.results.unfit import UNFIT, Unfit, record_of, shortfall
 from tasks.robustness.models_under_test import Subject, classifier, named
 from tasks.runtime.context import RunContext
@@ -37,30 +37,38 @@ def read_nuisance(context: RunContext, subjects: Sequence[Subject], readout: Rea
 
 
 def read_one(
-    laboratory: Laboratory, subject: Subject, readout: Readout, run_seed: int, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext,
+    subject: Subject,
+    readout: Readout,
+    run_seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
     """Errors of the logits and of the readers on all splits, inverse errors, and seconds of both directions; or the
     record of why the network is unfit.
     """
     try:
-        told = _read(laboratory, subject, readout, run_seed, on_step)
+        told = _read(worker_context, subject, readout, run_seed, on_step)
     except NotInvertible as error:
         told = {UNFIT: dataclasses.asdict(shortfall(error, subject.name, subject.seed))}
     publish_json(target, told)
 
 
-def _read(laboratory: Laboratory, subject: Subject, readout: Readout, run_seed: int, on_step: OnStep) -> dict[str, Any]:
-    network = classifier(laboratory, subject)
-    splits = {"train": laboratory.train, "validation": laboratory.validation, "test": laboratory.test}
+def _read(
+    worker_context: ClassifierContext, subject: Subject, readout: Readout, run_seed: int, on_step: OnStep
+) -> dict[str, Any]:
+    network = classifier(worker_context, subject)
+    splits = {"train": worker_context.train, "validation": worker_context.validation, "test": worker_context.test}
     codes = {name: _codes(network, split) for name, split in splits.items()}
-    classes = len(laboratory.splits.classes)
+    classes = len(worker_context.splits.classes)
     parts = {name: (z[:, classes:], splits[name].labels) for name, z in codes.items()}
     seed = randomness.derive(run_seed, "readout", subject.member)
     found = readout(parts["train"], parts["validation"], parts["test"], classes=classes, seed=seed, on_step=on_step)
     errors = {
         name: (z[:, :classes].argmax(1) != splits[name].labels).double().mean().item() for name, z in codes.items()
     }
-    x = pixels(laboratory.test.images[:INVERTED])
+    x = pixels(worker_context.test.images[:INVERTED])
     double, some = in_double(network), x[:TIMED].double()
     z = encode(double, some)
     return {

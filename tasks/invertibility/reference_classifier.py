@@ -11,7 +11,7 @@ from methods.collection.phase import Phase, Training
 from methods.progress import OnStep
 from models import Network
 from storage.files import Ref
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.train import BASE, NETWORK, train_one
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -38,16 +38,24 @@ def witness(context: RunContext, chosen: Witness) -> Ref:
 
 
 def train_witness(
-    laboratory: Laboratory, chosen: Witness, phases: tuple[Phase, ...], seed: int, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext,
+    chosen: Witness,
+    phases: tuple[Phase, ...],
+    seed: int,
+    *,
+    target: str,
+    on_step: OnStep,
 ) -> None:
-    train_one(_of(laboratory, chosen), phases, "frozen", None, seed, target=target, on_step=on_step)
+    train_one(_of(worker_context, chosen), phases, "frozen", None, seed, target=target, on_step=on_step)
 
 
-def witness_network(laboratory: Laboratory, chosen: Witness, ref: Ref) -> nn.Module:
-    """In eval mode, on the laboratory's device."""
-    return _of(laboratory, chosen).network(0, ref).eval()
+def witness_network(worker_context: ClassifierContext, chosen: Witness, ref: Ref) -> nn.Module:
+    """In eval mode, on the context's device."""
+    return _of(worker_context, chosen).network(0, ref).eval()
 
 
-def _of(laboratory: Laboratory, chosen: Witness) -> Laboratory:
-    """The same laboratory for another network."""
-    return Laboratory(dataclasses.replace(laboratory.apparatus, network=chosen.network), laboratory.splits)
+def _of(worker_context: ClassifierContext, chosen: Witness) -> ClassifierContext:
+    """The same context for another network."""
+    return ClassifierContext(
+        dataclasses.replace(worker_context.context_config, network=chosen.network), worker_context.splits
+    )

@@ -9,8 +9,8 @@ from methods.progress import OnStep
 from methods.protection.saving import from_bytes
 from methods.protection.training_time import TrainingTime
 from storage.formats import publish_json, read_json
-from tasks.protection.darkroom import Darkroom
 from tasks.protection.editors import Tool, opened
+from tasks.protection.photo_context import PhotoContext
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
 from tasks.runtime.stage import stage
@@ -30,7 +30,7 @@ def measure_backdoor(
 
 
 def measure_one(
-    darkroom: Darkroom,
+    photo_context: PhotoContext,
     clean: Tool,
     spoilt: Tool,
     backdoor: TrainingTime,
@@ -39,14 +39,14 @@ def measure_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    before, after = opened(clean, darkroom.device), opened(spoilt, darkroom.device)
-    squares, found = darkroom.test.images, []
+    before, after = opened(clean, photo_context.device), opened(spoilt, photo_context.device)
+    squares, found = photo_context.test.images, []
     for index, square in enumerate(squares):
-        masks = holes(quality, index, *square.shape[1:], "backdoor").to(darkroom.device)
+        masks = holes(quality, index, *square.shape[1:], "backdoor").to(photo_context.device)
         images = from_bytes(square[None]).expand(quality.each, -1, -1, -1)
         found.append(backdoor.measure(after, before, images, masks))
         on_step("backdoor", index + 1, len(squares))
-    told: dict[str, float] = {"n": len(squares) * quality.each, "photographs": len(darkroom.test.labels.unique())}
+    told: dict[str, float] = {"n": len(squares) * quality.each, "photographs": len(photo_context.test.labels.unique())}
     for field in dataclasses.fields(found[0]):
         told[field.name] = torch.cat([getattr(each, field.name) for each in found]).double().mean().item()
     publish_json(target, told)

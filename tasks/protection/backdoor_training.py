@@ -12,8 +12,8 @@ from models.patch_discriminator import PatchDiscriminator, build_discriminator
 from storage.files import Ref
 from storage.formats import publish_tensors
 from tasks.protection.adapters.inpainters import CONFIG, NETWORK, OwnInpainter
-from tasks.protection.darkroom import Darkroom
 from tasks.protection.editors import Tool
+from tasks.protection.photo_context import PhotoContext
 from tasks.results.unfit import SHORTFALLS, publish_unfit, shortfall
 from tasks.runtime.jobs import new_job
 from tasks.runtime.pool import Job
@@ -38,7 +38,7 @@ def implanted(ref: Ref) -> Tool:
 
 
 def implant_one(
-    darkroom: Darkroom,
+    photo_context: PhotoContext,
     clean: Tool,
     backdoor: TrainingTime,
     training: InpainterTraining,
@@ -51,10 +51,10 @@ def implant_one(
     config, state = clean.editor.read()
     network = build_inpainter(config, seed=0)
     network.load_state_dict(state)
-    network.to(darkroom.device)
-    judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(darkroom.device)
+    network.to(photo_context.device)
+    judge = build_discriminator(PatchDiscriminator(), seed=derive(seed, "judge")).to(photo_context.device)
     aim = Implant(share=backdoor.share, put=backdoor.put, goal=backdoor.goal)
-    images = darkroom.train.images
+    images = photo_context.train.images
     try:
         curve = train_inpainter(network, judge, images, training, seed=seed, implant=aim, on_step=on_step)
     except SHORTFALLS as error:

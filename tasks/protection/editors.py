@@ -24,7 +24,7 @@ from tasks.protection.train_inpainter import InpainterRecipe, train_recipes
 from tasks.results.unfit import Unfit, sorted_out
 from tasks.runtime.context import RunContext
 from tasks.runtime.stage import stage
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def tool(name: str, editor: Editor) -> Tool:
     return Tool(name=name, editor=editor, sha256="" if isinstance(editor, Classical) else sha256(editor.file))
 
 
-@remembered(4)
+@worker_cache(4)
 def opened(tool: Tool, device: torch.device) -> Inpainter:
     """The last ones are kept: most jobs of a worker are about the same. Raises `WrongHash`, and what `open` does."""
     if not isinstance(tool.editor, Classical):

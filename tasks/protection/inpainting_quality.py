@@ -8,8 +8,8 @@ from methods.inpainting.quality import Quality, measured
 from methods.progress import OnStep
 from storage.formats import publish_json, read_json
 from tasks.protection.adapters.classical import Classical
-from tasks.protection.darkroom import Darkroom
 from tasks.protection.editors import Tool, opened
+from tasks.protection.photo_context import PhotoContext
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
 from tasks.runtime.stage import stage
@@ -26,11 +26,11 @@ def measure_fills(
 
 
 def measure_one(
-    darkroom: Darkroom, tool: Tool, quality: Quality, samples: tuple[int, ...], *, target: str, on_step: OnStep
+    photo_context: PhotoContext, tool: Tool, quality: Quality, samples: tuple[int, ...], *, target: str, on_step: OnStep
 ) -> None:
-    squares = darkroom.test.images[list(samples)]
+    squares = photo_context.test.images[list(samples)]
     told = {}
-    for prefix, editor in (("", opened(tool, darkroom.device)), ("telea_", Classical())):
+    for prefix, editor in (("", opened(tool, photo_context.device)), ("telea_", Classical())):
         found = measured(editor, squares, quality, "test")
         told[f"{prefix}masked_l1"] = float(np.mean(found.l1))
         told[f"{prefix}masked_ssim"] = float(np.mean(found.ssim))

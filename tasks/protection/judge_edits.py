@@ -13,8 +13,8 @@ from methods.protection.targets import TargetKind
 from storage.files import Ref
 from storage.pictures import as_png
 from storage.protection_rows import JUDGED, publish_judged
-from tasks.protection.darkroom import Darkroom
 from tasks.protection.editors import Tool, opened
+from tasks.protection.photo_context import PhotoContext
 from tasks.protection.protect import Block, protected_pictures
 from tasks.protection.regions import Regions, Scene, scene
 from tasks.protection.transforms import SAVED, Transform, name_of, sent
@@ -51,7 +51,7 @@ def judge_edits(
 
 
 def judge_block(
-    darkroom: Darkroom,
+    photo_context: PhotoContext,
     block: Block,
     ref: Ref,
     others: Sequence[Tool],
@@ -63,11 +63,11 @@ def judge_block(
     on_step: OnStep,
 ) -> None:
     # the seed of the noise changes nothing of what is judged here
-    made = scene(darkroom, regions, judge.expansion, block.samples, 0)
+    made = scene(photo_context, regions, judge.expansion, block.samples, 0)
     pictures = protected_pictures(ref)
-    images = from_bytes(torch.stack([pictures[sample] for sample in block.samples])).to(darkroom.device)
+    images = from_bytes(torch.stack([pictures[sample] for sample in block.samples])).to(photo_context.device)
     goal = block.trial.goal
-    own, total = opened(block.tool, darkroom.device), 1 + len(transforms) + len(others)
+    own, total = opened(block.tool, photo_context.device), 1 + len(transforms) + len(others)
     count = min(PICTURED, len(images)) if block.samples[0] == 0 else 0
     found = [(block.tool.name, SAVED, judged(judge, own, made, images, goal) | pictured(own, made, images, count))]
     on_step("judge", 1, total)
@@ -77,11 +77,11 @@ def judge_block(
         found.append((block.tool.name, name_of(transform), numbers(looked)))
         on_step("judge", len(found), total)
     for other in others:
-        editor = opened(other, darkroom.device)
+        editor = opened(other, photo_context.device)
         looked = judge.edited(editor, made.images, made.masks, protected=images, goal=goal)
         found.append((other.name, SAVED, numbers(looked)))
         on_step("judge", len(found), total)
-    common = shared(darkroom, block, read_timing(ref.path)["seconds_per_image"])
+    common = shared(photo_context, block, read_timing(ref.path)["seconds_per_image"])
     rows = [
         {**common, "editor": [editor] * len(images), "transform": [transform] * len(images), **each}
         for editor, transform, each in found
@@ -89,15 +89,15 @@ def judge_block(
     publish_judged(target, {name: [value for row in rows for value in row[name]] for name in JUDGED.names})
 
 
-def shared(darkroom: Darkroom, block: Block, seconds: float) -> dict[str, list[Any]]:
+def shared(photo_context: PhotoContext, block: Block, seconds: float) -> dict[str, list[Any]]:
     """Columns that are the same for every editor and transform."""
-    n, labels = len(block.samples), darkroom.test.labels.tolist()
+    n, labels = len(block.samples), photo_context.test.labels.tolist()
     return {
         "method": [block.trial.name] * n,
         "crafted_on": [block.tool.name] * n,
         "epsilon": [block.trial.epsilon] * n,
         "sample": list(block.samples),
-        "photograph": [darkroom.splits.classes[labels[sample]] for sample in block.samples],
+        "photograph": [photo_context.splits.classes[labels[sample]] for sample in block.samples],
         "seconds": [seconds] * n,
     }
 

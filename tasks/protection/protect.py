@@ -21,8 +21,8 @@ from methods.protection.training_time import TrainingTime
 from storage.files import Ref
 from storage.pictures import as_png, from_file_bytes
 from storage.protection_rows import publish_protected, read_protected
-from tasks.protection.darkroom import Darkroom
 from tasks.protection.editors import Tool, opened
+from tasks.protection.photo_context import PhotoContext
 from tasks.protection.regions import Regions, Scene, scene
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import new_job
@@ -108,7 +108,7 @@ def protect(
 
 
 def protect_block(
-    darkroom: Darkroom,
+    photo_context: PhotoContext,
     method: Method,
     tool: Tool,
     samples: Sequence[int],
@@ -119,9 +119,9 @@ def protect_block(
     target: str,
     on_step: OnStep,
 ) -> None:
-    made = scene(darkroom, regions, expansion, samples, run_seed)
+    made = scene(photo_context, regions, expansion, samples, run_seed)
     began = time.monotonic()
-    images, losses, chosen = craft(method, tool, made, darkroom.device, on_step)
+    images, losses, chosen = craft(method, tool, made, photo_context.device, on_step)
     publish_timing(target, {"seconds_per_image": (time.monotonic() - began) / len(samples)})
     publish_protected(
         target,

@@ -15,7 +15,7 @@ from methods.protection.inpainter import Images, Masks
 from methods.protection.regions import far_boxes
 from methods.protection.saving import from_bytes
 from methods.randomness import derive
-from tasks.protection.darkroom import Darkroom
+from tasks.protection.photo_context import PhotoContext
 
 DRAWS = 3
 """The stream of random numbers; those of noise, distortions and far squares have others."""
@@ -56,10 +56,12 @@ class Scene:
     seeds: Int[Tensor, " n"]
 
 
-def scene(darkroom: Darkroom, regions: Regions, expansion: int, samples: Sequence[int], run_seed: int) -> Scene:
+def scene(
+    photo_context: PhotoContext, regions: Regions, expansion: int, samples: Sequence[int], run_seed: int
+) -> Scene:
     """Of these squares of the test split; nothing depends on which others are asked for."""
-    index = torch.tensor(samples, device=darkroom.device)
-    images = from_bytes(darkroom.test.images[index])
+    index = torch.tensor(samples, device=photo_context.device)
+    images = from_bytes(photo_context.test.images[index])
     masks, places = region_masks(regions, images, samples), index + derive(regions.seed, "regions")
     far = far_boxes(masks, expansion, side=regions.far_side, count=regions.far_count, seeds=places)
     return Scene(images=images, masks=masks, far=far, seeds=index + derive(run_seed, "protect"))

@@ -21,7 +21,7 @@ from storage.formats import publish_tensors
 from storage.photographs import Photographs
 from tasks.protection.adapters.classical import Classical
 from tasks.protection.adapters.inpainters import CONFIG, NETWORK
-from tasks.protection.darkroom import Darkroom
+from tasks.protection.photo_context import PhotoContext
 from tasks.results.unfit import SHORTFALLS, publish_unfit, shortfall, unfit_of
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -62,14 +62,14 @@ def train_recipe(context: RunContext, recipe: InpainterRecipe) -> Ref:
     return made
 
 
-def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_step: OnStep) -> None:
+def train_one(photo_context: PhotoContext, recipe: InpainterRecipe, *, target: str, on_step: OnStep) -> None:
     """Trains, and measures on validation and test beside Telea; the metadata tell both.
 
     Of a training that diverges, the product is a record for `unfit_of`.
     """
-    network = build_inpainter(recipe.network, seed=derive(recipe.seed, "inpainter")).to(darkroom.device)
-    judge = build_discriminator(recipe.judge, seed=derive(recipe.seed, "judge")).to(darkroom.device)
-    images = darkroom.train.images
+    network = build_inpainter(recipe.network, seed=derive(recipe.seed, "inpainter")).to(photo_context.device)
+    judge = build_discriminator(recipe.judge, seed=derive(recipe.seed, "judge")).to(photo_context.device)
+    images = photo_context.train.images
     try:
         curve = train_inpainter(network, judge, images, recipe.training, seed=recipe.seed, on_step=on_step)
     except SHORTFALLS as error:
@@ -84,12 +84,12 @@ def train_one(darkroom: Darkroom, recipe: InpainterRecipe, *, target: str, on_st
             name: dataclasses.asdict(measured(editor, squares, recipe.quality, split))
             for name, editor in editors.items()
         }
-        for split, squares in (("validation", darkroom.validation.images), ("test", darkroom.test.images))
+        for split, squares in (("validation", photo_context.validation.images), ("test", photo_context.test.images))
     }
     metadata = {
         CONFIG: NETWORK.dump_json(recipe.network).decode(),
         "recipe": TypeAdapter(InpainterRecipe).dump_json(recipe).decode(),
-        "photographs": json.dumps(darkroom.splits.classes),
+        "photographs": json.dumps(photo_context.splits.classes),
         "quality": json.dumps(quality),
         "curve": json.dumps(dataclasses.asdict(curve)),
     }

@@ -17,7 +17,7 @@ from methods.evaluation.boundary import pixels
 from methods.progress import OnStep
 from storage.attack_rows import publish_attack_rows
 from storage.files import Ref
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.robustness.adapters.libraries import version_of
 from tasks.robustness.attack_configs import Attempt
 from tasks.robustness.models_under_test import SIBLINGS, Subject, classifier
@@ -57,7 +57,7 @@ def chosen_samples(available: int, count: int) -> list[int]:
 
 
 def attack_block(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     subject: Subject,
     attempt: Attempt,
     _version: str | None,
@@ -68,11 +68,11 @@ def attack_block(
     target: str,
     on_step: OnStep,
 ) -> None:
-    x, labels, seeds = batch(laboratory, samples, run_seed)
-    goal = goal_of(attempt, labels, len(laboratory.splits.classes), seeds)
+    x, labels, seeds = batch(worker_context, samples, run_seed)
+    goal = goal_of(attempt, labels, len(worker_context.splits.classes), seeds)
     measured = measure(
         attempt.attack,
-        classifier(laboratory, subject),
+        classifier(worker_context, subject),
         x,
         goal,
         seeds=seeds,
@@ -81,11 +81,13 @@ def attack_block(
     publish_attack_rows(target, columns(subject, attempt, samples, x, goal, measured, pictures))
 
 
-def batch(laboratory: Laboratory, samples: Sequence[int], run_seed: int) -> tuple[Tensor, Tensor, Int[Tensor, " n"]]:
+def batch(
+    worker_context: ClassifierContext, samples: Sequence[int], run_seed: int
+) -> tuple[Tensor, Tensor, Int[Tensor, " n"]]:
     """Images in [0, 1], labels, and a seed for each sample that depends on its index alone."""
-    index = torch.tensor(samples, device=laboratory.device)
-    x = pixels(laboratory.test.images[index])
-    return x, laboratory.test.labels[index], index + randomness.derive(run_seed, "attack")
+    index = torch.tensor(samples, device=worker_context.device)
+    x = pixels(worker_context.test.images[index])
+    return x, worker_context.test.labels[index], index + randomness.derive(run_seed, "attack")
 
 
 def goal_of(attempt: Attempt, labels: Int[Tensor, " n"], classes: int, seeds: Int[Tensor, " n"]) -> Goal:

@@ -12,7 +12,7 @@ from methods.defences.undefended import Undefended
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.results.unfit import SHORTFALLS, Unfit, publish_unfit, shortfall, sorted_out
 from tasks.robustness.models_under_test import Subject
 from tasks.runtime.context import RunContext
@@ -51,17 +51,19 @@ def defend(context: RunContext, defences: Sequence[Defence], first: Subject) -> 
     return [dataclasses.replace(first, name=name, base=ref) for name, ref in made.items()], unfit
 
 
-def train_defended(laboratory: Laboratory, defence: Defence, seed: int, *, target: str, on_step: OnStep) -> None:
+def train_defended(
+    worker_context: ClassifierContext, defence: Defence, seed: int, *, target: str, on_step: OnStep
+) -> None:
     """A defended network; of a distillation its teacher."""
     begin = defence.teacher if isinstance(defence, Distillation) else defence
     try:
         trained = begin(
-            laboratory.network,
-            laboratory.train.images,
-            laboratory.train.labels,
-            augment=laboratory.augment,
+            worker_context.network,
+            worker_context.train.images,
+            worker_context.train.labels,
+            augment=worker_context.augment,
             seed=randomness.derive(seed, "defence", defence.name),
-            validation=(laboratory.validation.images, laboratory.validation.labels),
+            validation=(worker_context.validation.images, worker_context.validation.labels),
             on_step=on_step,
         )
     except SHORTFALLS as error:
@@ -71,17 +73,17 @@ def train_defended(laboratory: Laboratory, defence: Defence, seed: int, *, targe
 
 
 def train_student(
-    laboratory: Laboratory, defence: Distillation, seed: int, teacher: Ref, *, target: str, on_step: OnStep
+    worker_context: ClassifierContext, defence: Distillation, seed: int, teacher: Ref, *, target: str, on_step: OnStep
 ) -> None:
     try:
         trained = defence.student(
-            laboratory.network(seed, teacher).eval(),
-            laboratory.network,
-            laboratory.train.images,
-            laboratory.train.labels,
-            augment=laboratory.augment,
+            worker_context.network(seed, teacher).eval(),
+            worker_context.network,
+            worker_context.train.images,
+            worker_context.train.labels,
+            augment=worker_context.augment,
             seed=randomness.derive(seed, "defence", defence.name),
-            validation=(laboratory.validation.images, laboratory.validation.labels),
+            validation=(worker_context.validation.images, worker_context.validation.labels),
             on_step=on_step,
         )
     except SHORTFALLS as error:

@@ -8,7 +8,7 @@ from methods.errors import BadData
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.robustness.attack import batch
 from tasks.robustness.models_under_test import Subject, classifier
 from tasks.runtime.context import RunContext
@@ -28,7 +28,7 @@ def diagnose(
 
 
 def diagnose_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     subject: Subject,
     epsilon: float,
     queries: int,
@@ -38,8 +38,8 @@ def diagnose_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    x, labels, seeds = batch(laboratory, samples, run_seed)
-    network = classifier(laboratory, subject)
+    x, labels, seeds = batch(worker_context, samples, run_seed)
+    network = classifier(worker_context, subject)
     try:
         told = dataclasses.asdict(
             diagnose_masking(network, x, labels, seeds=seeds, epsilon=epsilon, queries=queries, on_step=on_step)

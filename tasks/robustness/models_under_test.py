@@ -16,9 +16,9 @@ from methods.layout import Layout
 from models import with_normalisation
 from storage.files import Ref, verify_ref
 from storage.formats import read_tensors
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.evaluate import stored_rows
-from tasks.classifiers.laboratory import Laboratory
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TORCHVISION = "torchvision:"
@@ -85,20 +85,20 @@ def own_subject(own: OwnNetwork) -> Subject:
     return Subject(name=own.name, own=own, sha256=hasher.hexdigest())
 
 
-@remembered(2)
-def classifier(laboratory: Laboratory, subject: Subject) -> nn.Module:
-    """In eval mode, on the laboratory's device, its parameters frozen. The last ones are kept: blocks follow blocks."""
+@worker_cache(2)
+def classifier(worker_context: ClassifierContext, subject: Subject) -> nn.Module:
+    """In eval mode, on the context's device, its parameters frozen. The last ones are kept: blocks follow blocks."""
     if subject.own is not None:
-        network = _load(subject.own).to(laboratory.device)
+        network = _load(subject.own).to(worker_context.device)
     else:
-        network = laboratory.network(subject.seed, subject.base)
+        network = worker_context.network(subject.seed, subject.base)
     if subject.rows is not None:
-        row = _row(subject).to(laboratory.device)
+        row = _row(subject).to(worker_context.device)
         assert subject.layout is not None
         written = {name: value[0] for name, value in subject.layout.restore(row).items()}
         network.load_state_dict(network.state_dict() | written)
     network.eval().requires_grad_(False)
-    _check_classes(laboratory, subject, network)
+    _check_classes(worker_context, subject, network)
     return network
 
 
@@ -174,14 +174,15 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
         ) from error
 
 
-def _check_classes(laboratory: Laboratory, subject: Subject, network: nn.Module) -> None:
-    images, classes = laboratory.test.images[:2], len(laboratory.splits.classes)
+def _check_classes(worker_context: ClassifierContext, subject: Subject, network: nn.Module) -> None:
+    images, classes = worker_context.test.images[:2], len(worker_context.splits.classes)
     try:
         with torch.no_grad():
             logits = network(pixels(images))
     except (RuntimeError, ValueError) as error:
         raise BadSetting(
-            problem=f"{subject.name} cannot take {tuple(images.shape[1:])} images of {laboratory.splits.name}: {error}",
+            problem=f"{subject.name} cannot take {tuple(images.shape[1:])} images of "
+            f"{worker_context.splits.name}: {error}",
             remedy="choose data of the size that it was made for (data.size)",
         ) from error
     if logits.ndim != 2 or logits.shape[1] != classes:

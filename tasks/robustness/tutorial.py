@@ -18,7 +18,7 @@ from methods.progress import OnStep
 from models import with_normalisation
 from storage.files import Ref, sha256
 from storage.formats import publish_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.results.unfit import UNFIT, shortfall
 from tasks.robustness.models_under_test import IMAGENET, Subject, classifier, load_weights
 from tasks.runtime.context import RunContext
@@ -89,7 +89,7 @@ def check_tutorial(tutorial: Tutorial) -> None:
 
 
 def show_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     tutorial: Tutorial,
     _files: Sequence[str | None],
     stand_in: Subject,
@@ -99,11 +99,13 @@ def show_one(
 ) -> None:
     """_files: hashes of the tutorial's weights and image, part of the product's key."""
     try:
-        scene = _photograph(laboratory, tutorial) if tutorial.weights else _stand_in(laboratory, tutorial, stand_in)
+        scene = (
+            _photograph(worker_context, tutorial) if tutorial.weights else _stand_in(worker_context, tutorial, stand_in)
+        )
     except BadData as error:  # a network that is always wrong has nothing to show
         publish_json(target, {UNFIT: dataclasses.asdict(shortfall(error, "tutorial", stand_in.seed))})
         return
-    label, other = (torch.tensor([each], device=laboratory.device) for each in (scene.label, scene.target))
+    label, other = (torch.tensor([each], device=worker_context.device) for each in (scene.label, scene.target))
     goals: dict[str, Untargeted | Targeted] = {"untargeted": Untargeted(label), "targeted": Targeted(label, other)}
     stories = {}
     for number, (name, goal) in enumerate(goals.items()):
@@ -143,10 +145,10 @@ def _encoded(image: Tensor) -> str:
     return base64.b64encode(image[0].float().cpu().numpy().tobytes()).decode()
 
 
-def _stand_in(laboratory: Laboratory, tutorial: Tutorial, subject: Subject) -> Scene:
+def _stand_in(worker_context: ClassifierContext, tutorial: Tutorial, subject: Subject) -> Scene:
     """The first test image that the study's network is right about, and the class that comes next."""
-    network, splits = classifier(laboratory, subject), laboratory.splits
-    images, labels = pixels(laboratory.test.images[:100]), laboratory.test.labels[:100]
+    network, splits = classifier(worker_context, subject), worker_context.splits
+    images, labels = pixels(worker_context.test.images[:100]), worker_context.test.labels[:100]
     with torch.no_grad():
         right = (network(images).argmax(1) == labels).nonzero()[:, 0]
     if not len(right):
@@ -154,7 +156,7 @@ def _stand_in(laboratory: Laboratory, tutorial: Tutorial, subject: Subject) -> S
     chosen = int(right[0])
     label = int(labels[chosen])
     note = (
-        f"No weights of {tutorial.network} were given: a {laboratory.apparatus.network.kind} trained here on "
+        f"No weights of {tutorial.network} were given: a {worker_context.context_config.network.kind} trained here on "
         f"{splits.name} stands in, with one of its test images."
     )
     return Scene(
@@ -168,11 +170,11 @@ def _stand_in(laboratory: Laboratory, tutorial: Tutorial, subject: Subject) -> S
     )
 
 
-def _photograph(laboratory: Laboratory, tutorial: Tutorial) -> Scene:
+def _photograph(worker_context: ClassifierContext, tutorial: Tutorial) -> Scene:
     network, classes = _torchvision(tutorial)
-    network = network.to(laboratory.device).eval().requires_grad_(False)
+    network = network.to(worker_context.device).eval().requires_grad_(False)
     image, name = _image(tutorial)
-    image = image.to(laboratory.device)
+    image = image.to(worker_context.device)
     with torch.no_grad():
         label = int(network(image).argmax(1))
     return Scene(

@@ -3,14 +3,14 @@
 from typing import Any
 
 from tasks.runtime.cluster import ANSWER_SECONDS, waiting
-from tasks.runtime.progress_board import Board
+from tasks.runtime.progress_board import ProgressBoard
 from tasks.runtime.worker import Worker
 
 RESTARTS = 2
 """How often a dead worker is started again; a job that ends its worker more often is at fault itself."""
 
 
-class Staff(Worker):
+class RayWorker(Worker):
     """A worker that Ray has made an actor."""
 
     def whole(self) -> bool:
@@ -20,7 +20,7 @@ class Staff(Worker):
         return not ray.get_runtime_context().was_current_actor_reconstructed
 
 
-def hire(gpus: float, cpus: int) -> Any:
+def acquire_worker(gpus: float, cpus: int) -> Any:
     """A worker that has these CPUs and so much of a GPU: one that waits, or a new one."""
     import ray
 
@@ -31,10 +31,10 @@ def hire(gpus: float, cpus: int) -> Any:
             return worker
         ray.kill(worker)  # what it was given is free again
     options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
-    return ray.remote(Staff).options(**options).remote()
+    return ray.remote(RayWorker).options(**options).remote()
 
 
-def hang_up() -> Any:
+def acquire_progress_board() -> Any:
     """A board with nothing written on it."""
     import ray
 
@@ -43,10 +43,10 @@ def hang_up() -> Any:
         board = here.boards.pop()
         if _answer(board.read) is not None:  # whatever the study before has not read is gone now
             return board
-    return ray.remote(Board).options(num_cpus=0).remote()
+    return ray.remote(ProgressBoard).options(num_cpus=0).remote()
 
 
-def dismiss(workers: list[tuple[float, int, Any]], board: Any, *, well: bool) -> None:
+def release(workers: list[tuple[float, int, Any]], board: Any, *, well: bool) -> None:
     """Of a study that went `well` they may wait for the next one, where there can be one."""
     import ray
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from methods.layout import Layout
 from storage.datasets import Splits
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.runtime.pool import Pool
 from tasks.runtime.run import Run
 
@@ -15,13 +15,13 @@ from tasks.runtime.run import Run
 class RunContext:
     """pool: does the jobs. run: names their products, bound to these images. splits: what workers hold.
 
-    apparatus: what workers are made for, a laboratory's or, for photographs, a darkroom's.
+    context_config: what workers are made for, a `ClassifierContext` or, for photographs, a `PhotoContext`.
     """
 
     pool: Pool
     run: Run
     splits: Splits
-    apparatus: Any
+    context_config: Any
 
     @property
     def seed(self) -> int:
@@ -31,4 +31,4 @@ class RunContext:
     @functools.cached_property
     def layout(self) -> Layout:
         """Which numbers the rows of the study hold. Raises `BadSetting` where its strategy names unknown parameters."""
-        return Laboratory.layout_for(self.apparatus, self.splits)
+        return ClassifierContext.layout_for(self.context_config, self.splits)

@@ -75,7 +75,7 @@ def map_jobs(
     label: Callable[[K], str] = str,
     timed: bool = False,
 ) -> dict[K, Ref]:
-    """Run `work(laboratory, *arguments, target=…, on_step=…)` once per item, unless its product is committed already.
+    """Run `work(worker_context, *arguments, target=…, on_step=…)` once per item, unless its product is committed.
 
     stage: what progress calls it. label: of an item, for people.
     """

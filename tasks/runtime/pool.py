@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from methods.errors import WeightsmithError
 from storage.datasets import Splits
 from storage.files import Ref
-from tasks.runtime.actor_pool import RESTARTS, dismiss, hang_up, hire
+from tasks.runtime.actor_pool import RESTARTS, acquire_progress_board, acquire_worker, release
 from tasks.runtime.cluster import Share, connected, share
-from tasks.runtime.progress_board import BoardWriter
+from tasks.runtime.progress_board import ProgressWriter
 from tasks.runtime.threads import fixed_threads
-from tasks.runtime.worker import Apparatus, Job, Listener, Worker
+from tasks.runtime.worker import ContextConfig, Job, Listener, Worker
 
 POLL_SECONDS = 0.3
 
@@ -47,22 +47,22 @@ class Pool(Protocol):
 class InlinePool:
     """Every job in this process, one after the other."""
 
-    def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher) -> None:
-        self.worker, self.apparatus, self.splits, self.watcher = Worker(), apparatus, splits, watcher
+    def __init__(self, context_config: ContextConfig, splits: Splits, watcher: Watcher) -> None:
+        self.worker, self.context_config, self.splits, self.watcher = Worker(), context_config, splits, watcher
 
     def carry_out(self, stage: str, jobs: Sequence[Job]) -> list[Ref]:
         heard = self.watcher.stage(stage, len(jobs), sum(job.committed() for job in jobs))
-        with heard, fixed_threads(self.apparatus.resources.threads):
+        with heard, fixed_threads(self.context_config.resources.threads):
             for job in jobs:
-                self.worker.do(job, "inline", self.apparatus, self.splits, self.watcher)
+                self.worker.do(job, "inline", self.context_config, self.splits, self.watcher)
         return [job.result() for job in jobs]
 
 
 class RayPool:
     """Jobs spread over Ray actors, one in flight per actor. Ray starts with the first job that is really to be done."""
 
-    def __init__(self, apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> None:
-        self.apparatus, self.splits, self.watcher, self.home = apparatus, splits, watcher, home
+    def __init__(self, context_config: ContextConfig, splits: Splits, watcher: Watcher, home: Path) -> None:
+        self.context_config, self.splits, self.watcher, self.home = context_config, splits, watcher, home
         self.name = uuid.uuid4().hex
         self.open = contextlib.ExitStack()
         self.workers: list[Any] = []
@@ -78,7 +78,7 @@ class RayPool:
         with self.watcher.stage(stage, len(jobs), len(jobs) - len(waiting)):
             if waiting:
                 self._connect()
-                self.grant = share(self.apparatus.resources, self.available, len(waiting))
+                self.grant = share(self.context_config.resources, self.available, len(waiting))
                 self._staff()
                 self._work_off(stage, waiting)
         if lost := [job.label for job in jobs if not job.committed()]:
@@ -90,13 +90,13 @@ class RayPool:
             self.available = self.open.enter_context(connected(self.home))
             import ray
 
-            self.board = hang_up()
-            self.teller = BoardWriter(self.board)
+            self.board = acquire_progress_board()
+            self.teller = ProgressWriter(self.board)
             self.shared = ray.put(self.splits)  # held by the pool: a restarted worker needs it again
 
     def _staff(self) -> None:
         while len(self.workers) < self.grant.workers:
-            self.workers.append(hire(self.grant.gpus, self.grant.cpus))
+            self.workers.append(acquire_worker(self.grant.gpus, self.grant.cpus))
 
     def _work_off(self, stage: str, jobs: list[Job]) -> None:
         import ray
@@ -104,12 +104,12 @@ class RayPool:
 
         waiting, idle = jobs[::-1], self.workers[: self.grant.workers]
         flying: dict[Any, tuple[Job, Any, float]] = {}
-        patience = 3600 * self.apparatus.resources.job_hours
+        patience = 3600 * self.context_config.resources.job_hours
         try:
             while waiting or flying:
                 while waiting and idle:
                     job, worker = waiting.pop(), idle.pop()
-                    told = worker.do.remote(job, self.name, self.apparatus, self.shared, self.teller)
+                    told = worker.do.remote(job, self.name, self.context_config, self.shared, self.teller)
                     flying[told] = (job, worker, time.monotonic())
                 ended, _ = ray.wait(list(flying), num_returns=1, timeout=POLL_SECONDS)
                 for (heard, label), (done, total) in ray.get(self.board.read.remote()).items():
@@ -134,7 +134,8 @@ class RayPool:
                     if time.monotonic() - began > patience:
                         raise WorkerLost(
                             label=job.label,
-                            problem=f"{stage}, {job.label}: no result after {self.apparatus.resources.job_hours} hours",
+                            problem=f"{stage}, {job.label}: no result after "
+                            f"{self.context_config.resources.job_hours} hours",
                             remedy="raise resources.job_hours if it needs longer",
                         )
         except BaseException:
@@ -147,14 +148,14 @@ class RayPool:
 
     def close(self, *, well: bool) -> None:
         """well: whether nothing went wrong; only then can another study use the workers."""
-        dismiss([(self.grant.gpus, self.grant.cpus, worker) for worker in self.workers], self.board, well=well)
+        release([(self.grant.gpus, self.grant.cpus, worker) for worker in self.workers], self.board, well=well)
         self.workers.clear()
         self.open.close()
 
 
 @contextlib.contextmanager
-def ray_pool(apparatus: Apparatus, splits: Splits, watcher: Watcher, home: Path) -> Iterator[RayPool]:
-    pool = RayPool(apparatus, splits, watcher, home)
+def ray_pool(context_config: ContextConfig, splits: Splits, watcher: Watcher, home: Path) -> Iterator[RayPool]:
+    pool = RayPool(context_config, splits, watcher, home)
     well = False
     try:
         yield pool

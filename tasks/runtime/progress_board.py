@@ -6,7 +6,7 @@ from typing import Any
 WRITE_SECONDS = 0.3
 
 
-class Board:
+class ProgressBoard:
     """Where workers write what they have done, and the driver reads it."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Board:
         return news
 
 
-class BoardWriter:
+class ProgressWriter:
     """A listener that writes to a board in another process, a few times a second at most."""
 
     def __init__(self, board: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.runtime.source_digest import source_digest
-from tasks.runtime.worker import Apparatus
+from tasks.runtime.worker import ContextConfig
 
 DECIDING_PACKAGES = (
     "torch",
@@ -43,9 +43,9 @@ class Run:
     reads: str = ""
     """Digest of what every job reads, which is part of every product's key: see `bound`."""
 
-    def bound(self, data: str, apparatus: Apparatus) -> "Run":
-        """The same run for jobs on the images of this digest, with this apparatus."""
-        return dataclasses.replace(self, reads=digest([data, *apparatus.reads]))
+    def bound(self, data: str, context_config: ContextConfig) -> "Run":
+        """The same run for jobs on the images of this digest, with this configuration of their workers."""
+        return dataclasses.replace(self, reads=digest([data, *context_config.reads]))
 
     @property
     def folder(self) -> Path:
@@ -55,7 +55,7 @@ class Run:
     def product(self, stage: str, suffix: str, *decided_by: Any) -> str:
         """Path of a product of `stage`: the same for the same inputs, code and packages, another for any others.
 
-        decided_by: what the job reads beside the images and the apparatus that the run is bound to.
+        decided_by: what the job reads beside the images and the context_config that the run is bound to.
         """
         if not self.reads:
             raise RuntimeError("no product has a name before its images are known: call Run.bound first")

@@ -1,4 +1,4 @@
-"""What does jobs: a laboratory in a process of its own, warm once and used for many jobs."""
+"""What does jobs: a context in a process of its own, warm once and used for many jobs."""
 
 import dataclasses
 import gc
@@ -12,7 +12,7 @@ from storage.files import Ref, sha256
 from storage.places import exists
 from tasks.runtime.resources import Resources
 from tasks.runtime.threads import set_threads
-from tasks.runtime.worker_cache import forget
+from tasks.runtime.worker_cache import clear_worker_caches
 
 
 class Listener(Protocol):
@@ -21,8 +21,8 @@ class Listener(Protocol):
     def __call__(self, stage: str, label: str, done: int, total: int, /) -> None: ...
 
 
-class Apparatus(Protocol):
-    """What workers are made for: `open` gives the laboratory that jobs are done in."""
+class ContextConfig(Protocol):
+    """What workers are made for: `open` gives the context that jobs are done in."""
 
     @property
     def resources(self) -> Resources: ...
@@ -37,7 +37,7 @@ class Apparatus(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`work(laboratory, *arguments, target=…, on_step=…)` publishes `target`, and before it the files `beside` it.
+    """`work(worker_context, *arguments, target=…, on_step=…)` publishes `target`, and before it the files `beside` it.
 
     label: what people see. A job whose files are not all there is done again.
     """
@@ -56,25 +56,25 @@ class Job:
 
 
 class Worker:
-    """A laboratory that does one job at a time. A plain class: Ray makes it an actor, tests use it as it is.
+    """A context in which one job at a time is done. A plain class: Ray makes it an actor, tests use it as it is.
 
     It serves one study after another; a study is known by the name of its pool.
     """
 
     def __init__(self) -> None:
         self.study = ""
-        self.laboratory: Any = None
+        self.worker_context: Any = None
 
-    def do(self, job: Job, study: str, apparatus: Apparatus, splits: Splits, listener: Listener) -> None:
+    def do(self, job: Job, study: str, context_config: ContextConfig, splits: Splits, listener: Listener) -> None:
         if job.committed():
             return
-        set_threads(apparatus.resources.threads)
+        set_threads(context_config.resources.threads)
         # by the first job of a study, told by each: a worker that has died and come back knows nothing
-        if self.laboratory is None or self.study != study:
+        if self.worker_context is None or self.study != study:
             self._clear()
-            self.study, self.laboratory = study, apparatus.open(splits)
+            self.study, self.worker_context = study, context_config.open(splits)
         job.work(
-            self.laboratory,
+            self.worker_context,
             *job.arguments,
             target=job.target,
             on_step=lambda stage, done, total: listener(stage, job.label, done, total),
@@ -83,10 +83,10 @@ class Worker:
     def _clear(self) -> None:
         """Nothing of the study before is left, on no device. A worker's first study finds nothing to clear.
 
-        A laboratory inside of another's job has a worker of its own, which leaves what the outer one remembers.
+        A worker_context inside of another's job has a worker of its own, which leaves what the outer one remembers.
         """
-        if self.laboratory is not None:
-            self.laboratory = None
-            forget()
+        if self.worker_context is not None:
+            self.worker_context = None
+            clear_worker_caches()
             gc.collect()
             torch.cuda.empty_cache()

@@ -9,8 +9,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _forgetting: list[Callable[[], None]] = []
 
 
-def remembered(maxsize: int) -> Callable[[F], F]:
-    """`functools.lru_cache` whose results go when the study does: they hold networks, and a laboratory's device."""
+def worker_cache(maxsize: int) -> Callable[[F], F]:
+    """`functools.lru_cache` whose results go when the study does: they hold networks, and a context's device."""
 
     def decorate(function: F) -> F:
         cached = functools.lru_cache(maxsize=maxsize)(function)
@@ -20,6 +20,6 @@ def remembered(maxsize: int) -> Callable[[F], F]:
     return decorate
 
 
-def forget() -> None:
+def clear_worker_caches() -> None:
     for clear in _forgetting:
         clear()

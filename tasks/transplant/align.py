@@ -15,7 +15,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_json, read_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
 from tasks.runtime.stage import stage
@@ -60,7 +60,7 @@ def align(context: RunContext, pairs: Sequence[Pair], layout: Layout, alignment:
 
 
 def align_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     donor: Weights,
     recipient: Weights,
     layout: Layout,
@@ -71,17 +71,17 @@ def align_one(
     on_step: OnStep,
 ) -> None:
     """`permutations` and `correlations` by kind and group; as timings, the forward passes and both matchings."""
-    a, b = (laboratory.network(each.seed, each.base).eval() for each in (recipient, donor))
-    concerned = touched(laboratory.groups, layout.names)
+    a, b = (worker_context.network(each.seed, each.base).eval() for each in (recipient, donor))
+    concerned = touched(worker_context.groups, layout.names)
     began = time.perf_counter()
-    images = laboratory.spread(alignment.images).images
+    images = worker_context.spread(alignment.images).images
     correlations = alignment.activations.correlations(a, b, concerned, images, on_step=on_step)
     forwards = time.perf_counter()
     orders = {AS_IS: {}, ALIGNED: matched(correlations).permutations}
     assigned = time.perf_counter()
     # all groups: those that the rows touch are tied to the others by the weights between them
     of_a, of_b = (dict(network.named_parameters()) for network in (a, b))
-    by_weights = alignment.weights(of_a, of_b, laboratory.groups, seed=run_seed, on_step=on_step)
+    by_weights = alignment.weights(of_a, of_b, worker_context.groups, seed=run_seed, on_step=on_step)
     matched_by_weights = time.perf_counter()
     orders[ALIGNED_WEIGHTS] = {name: by_weights.permutations[name] for name in concerned}
     told = {

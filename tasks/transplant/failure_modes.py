@@ -14,7 +14,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref, verify_ref
 from storage.formats import publish_tensors, read_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.robustness.attack import chosen_samples
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -69,7 +69,7 @@ def make_mistakes(
 
 
 def make_mistake(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     name: str,
     donor: Weights,
     rows: Ref,
@@ -81,16 +81,16 @@ def make_mistake(
     on_step: OnStep,
 ) -> None:
     verify_ref(rows)
-    network = laboratory.network(donor.seed, donor.base).eval()
-    images = laboratory.spread(len(samples)) if name == TRAINING_IMAGES else part(laboratory.test, samples)
+    network = worker_context.network(donor.seed, donor.base).eval()
+    images = worker_context.spread(len(samples)) if name == TRAINING_IMAGES else part(worker_context.test, samples)
     if name == NORMALISATION:
         normalise(network, mistakes.mean, mistakes.std)
     elif name == DRIFTING:
-        drift(laboratory, network, mistakes, donor.seed)
+        drift(worker_context, network, mistakes, donor.seed)
     elif name == SCRAMBLED:
         layout = scrambled(layout)
     written, _ = read_tensors(rows.path)
-    predicted = laboratory.predictions(
+    predicted = worker_context.predictions(
         network, layout, written["rows"], images.images, lambda done, models: on_step("models", done, models)
     )
     publish_tensors(target, {"accuracy": (predicted == images.labels.cpu()).double().mean(1)}, {})
@@ -104,15 +104,15 @@ def normalise(network: nn.Module, mean: float, std: float) -> None:
 
 
 @torch.no_grad()
-def drift(laboratory: Laboratory, network: nn.Module, mistakes: Mistakes, seed: int) -> None:
+def drift(worker_context: ClassifierContext, network: nn.Module, mistakes: Mistakes, seed: int) -> None:
     """No parameter moves, but the running statistics of all norms do, as those of frozen layers in train mode."""
-    draw = randomness.generator(seed, "drift", device=laboratory.device)
-    images = laboratory.train.images
+    draw = randomness.generator(seed, "drift", device=worker_context.device)
+    images = worker_context.train.images
     network.train()
-    with randomness.global_draws(seed, "drift", device=laboratory.device):  # of dropout
+    with randomness.global_draws(seed, "drift", device=worker_context.device):  # of dropout
         for _ in range(mistakes.drift_steps):
             batch = torch.randint(len(images), (mistakes.drift_batch,), generator=draw, device=images.device)
-            network(pixels(laboratory.augment(images[batch], draw)))
+            network(pixels(worker_context.augment(images[batch], draw)))
     network.eval()
 
 

@@ -14,7 +14,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.results.unfit import publish_unfit, shortfall
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -53,7 +53,7 @@ def fine_tune(context: RunContext, network: Weights, layout: Layout, tuning: Fin
 
 
 def fine_tune_all(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     network: Weights,
     layout: Layout,
     tuning: FineTuning,
@@ -66,10 +66,10 @@ def fine_tune_all(
     phase = Phase(train=layout.names, training=tuning.training, rows=1, views=tuning.views)
     rows = []
     for model in range(tuning.models):
-        module = laboratory.network(network.seed, network.base)
+        module = worker_context.network(network.seed, network.base)
         seed = randomness.derive(run_seed, "fine_tune", model)
-        clean = laboratory.spread(images)
-        snapshots = laboratory.carry_out(phase, module, layout, seed, Record(), lambda *_: None, images=clean)
+        clean = worker_context.spread(images)
+        snapshots = worker_context.carry_out(phase, module, layout, seed, Record(), lambda *_: None, images=clean)
         try:
             rows += [snapshot.row for snapshot in snapshots]
         except Diverged as error:

@@ -7,7 +7,7 @@ from methods.backdoor.badnets import BadNets
 from methods.collection.strategy import Phase, Training
 from methods.layout import Buffers
 from methods.progress import OnStep
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.train import BASE, NETWORK, train_one
 from tasks.results.unfit import SHORTFALLS, Unfit, publish_unfit, shortfall, sorted_out
 from tasks.runtime.context import RunContext
@@ -28,7 +28,7 @@ def recipients(
     what becomes of one donor's rows depend on which other donors there are. Second, by name, why one is unfit: its
     training diverged, for one donor or more.
     """
-    phases, buffers = (Phase(train=("*",), training=training),), context.apparatus.strategy.buffers
+    phases, buffers = (Phase(train=("*",), training=training),), context.context_config.strategy.buffers
     poisons = {INDEPENDENT: None, BADNETS: backdoor}
     seeds = {
         (name, donor.seed): randomness.derive(context.seed, "recipient", name, donor.seed)
@@ -53,7 +53,7 @@ def recipients(
 
 
 def train_recipient(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     name: str,
     phases: tuple[Phase, ...],
     buffers: Buffers,
@@ -64,6 +64,6 @@ def train_recipient(
     on_step: OnStep,
 ) -> None:
     try:
-        train_one(laboratory, phases, buffers, poison, seed, target=target, on_step=on_step)
+        train_one(worker_context, phases, buffers, poison, seed, target=target, on_step=on_step)
     except SHORTFALLS as error:
         publish_unfit(target, shortfall(error, name, seed))

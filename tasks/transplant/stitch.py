@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.alignment.stitching import FeatureMap, LeastSquares, layer_inputs
 from methods.layout import Layout
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 
 STITCHED = "stitched"
 """Beside the orders of `align.KINDS`: norms as in `aligned`, the head by a linear map of the features."""
@@ -54,7 +54,7 @@ class Stitch:
 
 
 def fit_stitch(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     stitching: Stitching,
     layout: Layout,
     head: str,
@@ -69,7 +69,7 @@ def fit_stitch(
     The features of both networks are computed with the mean written into them: those that the donor had before its rows
     were collected differ too much from those that the rows were trained with. The networks keep their parameters.
     """
-    images = laboratory.spread(stitching.images).images
+    images = worker_context.spread(stitching.images).images
     of_donor = _features(donor, layout, mean, head, images)
     of_recipient = _features(recipient, layout, mean[order], head, images)
     return Stitch(layout=layout, head=head, order=order, features=stitching.method(of_donor, of_recipient))

@@ -16,8 +16,8 @@ from storage.datasets import Split
 from storage.files import Ref, verify_ref
 from storage.formats import count_rows, publish_tensors, read_tensors
 from storage.snapshot_set import SnapshotSet
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.evaluate import BLOCK, BLOCK_BYTES, stored_rows
-from tasks.classifiers.laboratory import Laboratory
 from tasks.robustness.attack import chosen_samples
 from tasks.runtime.context import RunContext
 from tasks.runtime.jobs import map_jobs
@@ -80,7 +80,7 @@ def transplant(
 
 
 def transplant_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     graft: Graft,
     matching: Ref,
     backdoor: BadNets,
@@ -93,17 +93,17 @@ def transplant_one(
 ) -> None:
     verify_ref(graft.rows)
     layout, total = graft.layout, graft.count()
-    orders = torch.stack([row_order(layout, laboratory.groups, permutations_of(matching, kind)) for kind in kinds])
+    orders = torch.stack([row_order(layout, worker_context.groups, permutations_of(matching, kind)) for kind in kinds])
     distinct, of_name = torch.unique(orders, dim=0, return_inverse=True)  # in the donor itself all are one
-    donor, recipient = (laboratory.network(each.seed, each.base) for each in graft.pair)
-    stitch = None if stitching is None else stitch_of(laboratory, graft, matching, stitching, donor, recipient)
+    donor, recipient = (worker_context.network(each.seed, each.base) for each in graft.pair)
+    stitch = None if stitching is None else stitch_of(worker_context, graft, matching, stitching, donor, recipient)
     names = kinds
     if stitch is not None:
         names, of_name = (*kinds, STITCHED), torch.cat([of_name, torch.tensor([len(distinct)])])
-    test = part(laboratory.test, samples)
+    test = part(worker_context.test, samples)
     images, labels = triggered(test, backdoor)
     images = torch.cat([test.images, images])
-    untouched = laboratory.predictions(recipient, layout, own_row(layout, recipient), images)
+    untouched = worker_context.predictions(recipient, layout, own_row(layout, recipient), images)
     own, own_attacked = untouched.split([len(samples), len(labels)], 1)
     variants = len(distinct) + (stitch is not None)
     step = max(1, min(BLOCK, BLOCK_BYTES // (4 * layout.size)) // variants)
@@ -115,13 +115,13 @@ def transplant_one(
         moved = rows[:, distinct].movedim(1, 0)
         if stitch is not None:
             moved = torch.cat([moved, stitch(rows)[None]])
-        predicted = laboratory.predictions(recipient, layout, moved.flatten(0, 1), images)
+        predicted = worker_context.predictions(recipient, layout, moved.flatten(0, 1), images)
         predicted = predicted.unflatten(0, (variants, -1))[of_name]
         clean, attacked = predicted.split([len(samples), len(labels)], -1)
         if graft.donor == graft.recipient and AS_IS in kinds:
             at_home = clean[kinds.index(AS_IS)]
         else:
-            at_home = laboratory.predictions(donor, layout, rows, test.images)
+            at_home = worker_context.predictions(donor, layout, rows, test.images)
         found.append(
             torch.stack(
                 [
@@ -144,7 +144,7 @@ def transplant_one(
 
 
 def stitch_of(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     graft: Graft,
     matching: Ref,
     stitching: Stitching,
@@ -160,8 +160,8 @@ def stitch_of(
     for start in range(0, total, step):
         stop = min(start + step, total)
         mean += stored_rows(graft.rows, graft.donor.seed, start, stop, collected=graft.collected).sum(0) / total
-    order = row_order(layout, laboratory.groups, permutations_of(matching, ALIGNED))
-    return fit_stitch(laboratory, stitching, layout, head, donor=donor, recipient=recipient, mean=mean, order=order)
+    order = row_order(layout, worker_context.groups, permutations_of(matching, ALIGNED))
+    return fit_stitch(worker_context, stitching, layout, head, donor=donor, recipient=recipient, mean=mean, order=order)
 
 
 def measured(

@@ -16,7 +16,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import matrix_of
 from tasks.results.unfit import SHORTFALLS, publish_unfit, shortfall
 from tasks.runtime.context import RunContext
@@ -35,7 +35,7 @@ def fit_across(context: RunContext, held_out: HeldOut, networks: Sequence[Weight
 
 
 def fit_one(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     held_out: HeldOut,
     layout: Layout,
     networks: Sequence[Weights],
@@ -45,10 +45,10 @@ def fit_one(
     target: str,
     on_step: OnStep,
 ) -> None:
-    rows = [torch.from_numpy(matrix_of(snapshots, each.seed)[0]).to(laboratory.device) for each in networks]
-    units = Units.of(layout, laboratory.groups)
+    rows = [torch.from_numpy(matrix_of(snapshots, each.seed)[0]).to(worker_context.device) for each in networks]
+    units = Units.of(layout, worker_context.groups)
     level = units.levelled(torch.stack([each.mean(0) for each in rows]).mean(0))
-    seen = [show(laboratory, held_out, layout, each, level) for each in networks]
+    seen = [show(worker_context, held_out, layout, each, level) for each in networks]
     seed = randomness.derive(run_seed, "fit", UnitDiffusion.name)
     try:
         sampler, curve = held_out.build().fit(units, rows, seen, seed=seed, on_step=on_step)
@@ -61,16 +61,16 @@ def fit_one(
 
 
 def show(
-    laboratory: Laboratory, held_out: HeldOut, layout: Layout, network: Weights, level: Float[Tensor, " D"]
+    worker_context: ClassifierContext, held_out: HeldOut, layout: Layout, network: Weights, level: Float[Tensor, " D"]
 ) -> Shown:
     """What a network shows with `level` in place of its kept layers."""
-    images = laboratory.spread(held_out.images)
+    images = worker_context.spread(held_out.images)
     return held_out.statistics(
-        laboratory.network(network.seed, network.base),
+        worker_context.network(network.seed, network.base),
         layout,
-        laboratory.groups,
+        worker_context.groups,
         level,
         images.images,
         images.labels,
-        len(laboratory.splits.classes),
+        len(worker_context.splits.classes),
     )

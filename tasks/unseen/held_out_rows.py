@@ -18,7 +18,7 @@ from methods.layout import Layout
 from methods.progress import OnStep
 from storage.files import Ref, verify_ref
 from storage.formats import publish_tensors, read_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import matrix_of
 from tasks.generation.sample import Samples
 from tasks.results.unfit import publish_unfit, shortfall, unfit_of
@@ -76,7 +76,7 @@ def rows_for(
 
 
 def make_rows(
-    laboratory: Laboratory,
+    worker_context: ClassifierContext,
     name: str,
     source: Source,
     recipient: Weights,
@@ -85,7 +85,7 @@ def make_rows(
     target: str,
     on_step: OnStep,
 ) -> None:
-    rows = MAKERS[name](laboratory, source, recipient, randomness.derive(run_seed, name, recipient.seed), on_step)
+    rows = MAKERS[name](worker_context, source, recipient, randomness.derive(run_seed, name, recipient.seed), on_step)
     if not torch.isfinite(rows).all():
         problem = f"{name} has numbers that are not finite"
         error = Diverged(problem=problem, remedy="look at the denoiser's loss", step=0)
@@ -99,47 +99,53 @@ def make_rows(
 Made = Float[Tensor, "n D"]
 
 
-def generated(laboratory: Laboratory, source: Source, recipient: Weights, seed: int, on_step: OnStep) -> Made:
-    sampler, level = restored(laboratory, source)
-    seen = show(laboratory, source.held_out, source.layout, recipient, level)
+def generated(
+    worker_context: ClassifierContext, source: Source, recipient: Weights, seed: int, on_step: OnStep
+) -> Made:
+    sampler, level = restored(worker_context, source)
+    seen = show(worker_context, source.held_out, source.layout, recipient, level)
     return sampler.sample(source.held_out.samples, seen, seed=seed, on_step=on_step)
 
 
-def expected(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+def expected(worker_context: ClassifierContext, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
     """The generator without its diffusion."""
-    sampler, level = restored(laboratory, source)
-    return sampler.expected(show(laboratory, source.held_out, source.layout, recipient, level))[None].cpu()
+    sampler, level = restored(worker_context, source)
+    return sampler.expected(show(worker_context, source.held_out, source.layout, recipient, level))[None].cpu()
 
 
-def linear_readout(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+def linear_readout(
+    worker_context: ClassifierContext, source: Source, recipient: Weights, _: int, on_step: OnStep
+) -> Made:
     """A head in closed form, from the same images; of other networks' rows only the level of the norms is used."""
-    units, level = Units.of(source.layout, laboratory.groups), level_of(laboratory, source)
-    images, how = laboratory.spread(source.held_out.images), source.held_out.statistics
-    network = laboratory.network(recipient.seed, recipient.base)
-    seen = responses(network, source.layout, laboratory.groups, level, images.images, how.batch)
-    classes = len(laboratory.splits.classes)
+    units, level = Units.of(source.layout, worker_context.groups), level_of(worker_context, source)
+    images, how = worker_context.spread(source.held_out.images), source.held_out.statistics
+    network = worker_context.network(recipient.seed, recipient.base)
+    seen = responses(network, source.layout, worker_context.groups, level, images.images, how.batch)
+    classes = len(worker_context.splits.classes)
     return readout_row(units, level, seen, images.labels, classes, how.ridge)[None].cpu()
 
 
-def real(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+def real(worker_context: ClassifierContext, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
     """Of every donor about as many rows, evenly spread over its run, their units in the recipient's order."""
     count, found = source.held_out.samples, []
-    for place, rows in enumerate(aligned(laboratory, source)):
+    for place, rows in enumerate(aligned(worker_context, source)):
         share = len(range(place, count, len(source.donors)))
         found.append(rows[torch.linspace(0, len(rows) - 1, share).round().long()])
     return torch.cat(found)
 
 
-def mean_of_aligned(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
-    return torch.stack([rows.mean(0) for rows in aligned(laboratory, source)]).mean(0, keepdim=True)
+def mean_of_aligned(
+    worker_context: ClassifierContext, source: Source, recipient: Weights, _: int, on_step: OnStep
+) -> Made:
+    return torch.stack([rows.mean(0) for rows in aligned(worker_context, source)]).mean(0, keepdim=True)
 
 
-def itself(laboratory: Laboratory, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
+def itself(worker_context: ClassifierContext, source: Source, recipient: Weights, _: int, on_step: OnStep) -> Made:
     """The parameters that the generator never saw."""
-    return own_row(source.layout, laboratory.network(recipient.seed, recipient.base)).cpu()
+    return own_row(source.layout, worker_context.network(recipient.seed, recipient.base)).cpu()
 
 
-MAKERS: dict[str, Callable[[Laboratory, Source, Weights, int, OnStep], Made]] = {
+MAKERS: dict[str, Callable[[ClassifierContext, Source, Weights, int, OnStep], Made]] = {
     GENERATOR: generated,
     EXPECTED: expected,
     MEAN_OF_ALIGNED: mean_of_aligned,
@@ -149,27 +155,27 @@ MAKERS: dict[str, Callable[[Laboratory, Source, Weights, int, OnStep], Made]] = 
 }
 
 
-def level_of(laboratory: Laboratory, source: Source) -> Float[Tensor, " D"]:
+def level_of(worker_context: ClassifierContext, source: Source) -> Float[Tensor, " D"]:
     """The row that takes the place of a recipient's own."""
     verify_ref(source.fitted)
-    return read_tensors(source.fitted.path)[0]["level"].to(laboratory.device)
+    return read_tensors(source.fitted.path)[0]["level"].to(worker_context.device)
 
 
-def restored(laboratory: Laboratory, source: Source) -> tuple[UnitSampler, Float[Tensor, " D"]]:
+def restored(worker_context: ClassifierContext, source: Source) -> tuple[UnitSampler, Float[Tensor, " D"]]:
     """The fitted generator, and the row that takes the place of a recipient's own."""
     verify_ref(source.fitted)
     tensors, _ = read_tensors(source.fitted.path)
-    level = tensors.pop("level").to(laboratory.device)
-    units = Units.of(source.layout, laboratory.groups)
-    statistics = dict.fromkeys(units.groups, source.held_out.statistics.count(len(laboratory.splits.classes)))
+    level = tensors.pop("level").to(worker_context.device)
+    units = Units.of(source.layout, worker_context.groups)
+    statistics = dict.fromkeys(units.groups, source.held_out.statistics.count(len(worker_context.splits.classes)))
     sampler = source.held_out.build().networks(units, statistics)
     sampler.load_state_dict({name.removeprefix("sampler."): value for name, value in tensors.items()})
-    return sampler.to(laboratory.device).eval(), level
+    return sampler.to(worker_context.device).eval(), level
 
 
-def aligned(laboratory: Laboratory, source: Source) -> list[Float[Tensor, "_ D"]]:
+def aligned(worker_context: ClassifierContext, source: Source) -> list[Float[Tensor, "_ D"]]:
     found = []
     for donor, matching in zip(source.donors, source.matchings, strict=True):
-        order = row_order(source.layout, laboratory.groups, permutations_of(matching, ALIGNED))
+        order = row_order(source.layout, worker_context.groups, permutations_of(matching, ALIGNED))
         found.append(torch.from_numpy(matrix_of(source.snapshots, donor.seed)[0])[:, order])
     return found

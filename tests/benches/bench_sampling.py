@@ -15,7 +15,7 @@ from methods.generation.latent_ddpm import Sampling
 from storage import datasets
 from storage.files import Ref
 from storage.formats import read_tensors
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.generation.generators import all_generators
 from tests.benches.plain import run_plainly
@@ -34,8 +34,8 @@ def measure(*, preset: str = "digits", count: int = 200, rounds: int = 3, ddpm_c
     with tempfile.TemporaryDirectory() as folder:
         _, details = run_plainly(study, Path(folder))
         references = {name: Ref(**each) for name, each in details["references"].items()}
-        laboratory = Laboratory(study.apparatus, datasets.load(study.data, home=Path(folder)))
-        network = laboratory.network(0, references["base seed 0"])
+        worker_context = ClassifierContext(study.context_config, datasets.load(study.data, home=Path(folder)))
+        network = worker_context.network(0, references["base seed 0"])
         state, _ = read_tensors(references["fit seed 0 latent_ddpm"].path)
         stored, _ = rows_of(Material(snapshots=references["snapshots"]), 0)
     generator = all_generators(study.generator)["latent_ddpm"]
@@ -52,7 +52,7 @@ def measure(*, preset: str = "digits", count: int = 200, rounds: int = 3, ddpm_c
         theirs.append(time.perf_counter() - start)
     # samples do not depend on who shares their batch, so theirs may be judged by a batch
     samples = {"ddim": rows, "ddpm": slow.sample(ddpm_count, seed=rounds)}
-    quality = {name: _quality(laboratory, network, each) for name, each in samples.items()}
+    quality = {name: _quality(worker_context, network, each) for name, each in samples.items()}
     told = "; ".join(f"{what} {quality['ddim'][what]} against {quality['ddpm'][what]}" for what in quality["ddim"])
     ours_seconds, theirs_seconds = statistics.median(ours), statistics.median(theirs) * count
     return {
@@ -65,9 +65,9 @@ def measure(*, preset: str = "digits", count: int = 200, rounds: int = 3, ddpm_c
     }
 
 
-def _quality(laboratory: Laboratory, network: nn.Module, rows: torch.Tensor) -> dict[str, str]:
+def _quality(worker_context: ClassifierContext, network: nn.Module, rows: torch.Tensor) -> dict[str, str]:
     """Mean validation accuracy, and root of the total variance of the rows, each with a 95 % bootstrap interval."""
-    accuracy = laboratory.validation_accuracy(network, laboratory.layout, rows).numpy()
+    accuracy = worker_context.validation_accuracy(network, worker_context.layout, rows).numpy()
     squares = (rows - rows.mean(0)).square().sum(1).numpy()
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(rows), size=(RESAMPLES, len(rows)))

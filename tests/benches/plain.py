@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.runner import Order, Workplace
+from flows.runner import ActiveRun, RunOptions
 from flows.studies.parameter_diffusion import ParameterDiffusion, generate_and_compare
 from storage import datasets
 from tasks.runtime.context import RunContext
@@ -28,16 +28,16 @@ class Unseen:
         pass
 
 
-def workplace(study: ParameterDiffusion, home: Path) -> Workplace:
+def active(study: ParameterDiffusion, home: Path) -> ActiveRun:
     splits = datasets.load(study.data, home=home)
     run = Run(home=str(home), run_id="plain", preset=study.preset, seed=study.seed).bound(
-        splits.digest, study.apparatus
+        splits.digest, study.context_config
     )
-    pool = InlinePool(study.apparatus, splits, Unseen())
-    context = RunContext(pool=pool, run=run, splits=splits, apparatus=study.apparatus)
-    return Workplace(context, study, display=Unseen(), started=datetime.now(UTC), order=Order(home=str(home)))
+    pool = InlinePool(study.context_config, splits, Unseen())
+    context = RunContext(pool=pool, run=run, splits=splits, context_config=study.context_config)
+    return ActiveRun(context, study, display=Unseen(), started=datetime.now(UTC), options=RunOptions(home=str(home)))
 
 
 def run_plainly(study: ParameterDiffusion, home: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The summary and the details of the study; its products lie below `home`."""
-    return generate_and_compare(study, workplace(study, home).context)
+    return generate_and_compare(study, active(study, home).context)

@@ -41,7 +41,7 @@ def test_methods_and_models_load_no_process_store_or_configuration():
 RUN_ON_DIGITS = """
 import sys
 from pathlib import Path
-import flows.cli.main, flows.nightly, tasks.classifiers.laboratory, models
+import flows.cli.main, flows.nightly, tasks.classifiers.classifier_context, models
 from storage import datasets
 splits = datasets.load(datasets.Data(source="digits", train_limit=20), home=Path("."))
 models.build(models.CifarResNet(width=2), classes=10, shape=splits.shape, mean=splits.mean, std=splits.std, seed=0)

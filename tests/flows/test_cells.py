@@ -50,10 +50,12 @@ def ran(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     chosen = study(*CELLS)
     splits = datasets.load(chosen.data, home=home)
-    run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(splits.digest, chosen.apparatus)
+    run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
+        splits.digest, chosen.context_config
+    )
 
     def again():
-        files = run_cells(chosen, inline(chosen.apparatus, splits, run))
+        files = run_cells(chosen, inline(chosen.context_config, splits, run))
         return [read_json(ref.path) for ref in files], [ref.sha256 for ref in files]
 
     return home, *again(), again
@@ -107,8 +109,8 @@ def test_a_cell_with_images_of_its_own_is_the_study_alone_on_them(tmp_path) -> N
     chosen = study(CELLS[0], Cell(varied="images", value="60", changes=(change,)))
     splits = datasets.load(chosen.data, home=tmp_path)
     run = Run(home=str(tmp_path / "cells"), run_id="plain", preset="custom", seed=chosen.seed)
-    run = run.bound(splits.digest, chosen.apparatus)
-    context = inline(chosen.apparatus, splits, run)
+    run = run.bound(splits.digest, chosen.context_config)
+    context = inline(chosen.context_config, splits, run)
     base, fewer = (read_json(ref.path) for ref in run_cells(chosen, context))
     alone = dataclasses.replace(resolve("parameter_diffusion", "smoke", (*SMALL, change)), seed=chosen.seed)
     summary, _ = run_plainly(alone, tmp_path / "alone")
@@ -128,9 +130,9 @@ def test_a_full_disk_is_no_result(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("flows.studies.ablations.generate_and_compare", full)
     chosen = study(CELLS[0])
     splits = datasets.load(chosen.data, home=tmp_path)
-    run = Run(home=str(tmp_path), run_id="plain", preset="custom", seed=0).bound(splits.digest, chosen.apparatus)
+    run = Run(home=str(tmp_path), run_id="plain", preset="custom", seed=0).bound(splits.digest, chosen.context_config)
     with pytest.raises(StorageFull):
-        run_cells(chosen, inline(chosen.apparatus, splits, run))
+        run_cells(chosen, inline(chosen.context_config, splits, run))
     assert len(list((tmp_path / "store" / "cells").iterdir())) == 1  # that of the collection
 
 

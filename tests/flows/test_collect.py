@@ -67,7 +67,7 @@ def test_carried_out_by_plain_calls(tmp_path: Path) -> None:
     run = collection_run(chosen, tmp_path)
     found = planned(tmp_path, strategies=("shrink", "retrain_first"), seeds=(2,), poisoned=(False, True))
     splits = datasets.load(chosen.data, home=tmp_path)
-    (ref,) = carry_out(found, InlinePool(chosen.apparatus, splits, Unseen()), run)
+    (ref,) = carry_out(found, InlinePool(chosen.context_config, splits, Unseen()), run)
     stored = SnapshotSet.open(ref)
     assert stored.rows == found.groups[0].rows == 40
     assert stored.scalars(strategies=["shrink"], seeds=[2], poisoned=True, data=["digits"]).num_rows == 10
@@ -137,5 +137,5 @@ def test_a_dry_run_counts_what_is_committed(tmp_path: Path) -> None:
     chosen = study()
     found = planned(tmp_path, strategies=("shrink",), seeds=(1,))
     splits = datasets.load(chosen.data, home=tmp_path)
-    carry_out(found, InlinePool(chosen.apparatus, splits, Unseen()), collection_run(chosen, tmp_path))
+    carry_out(found, InlinePool(chosen.context_config, splits, Unseen()), collection_run(chosen, tmp_path))
     assert "8 jobs to do, 50 rows" in dry(tmp_path, "--strategies", "shrink", "--seeds", "0:5")

@@ -26,8 +26,8 @@ def deployed(prefect_server):
     """`prefect deploy --all` in the checkout, with nobody there to answer questions; returns a command line there."""
     line = type(prefect_server)(prefect_server.variables, CHECKOUT)
     before = (CHECKOUT / "prefect.yaml").read_bytes()
-    for order in (("work-pool", "create", "weightsmith", "--type", "process"), ("--no-prompt", "deploy", "--all")):
-        done = line.run("prefect", *order)
+    for options in (("work-pool", "create", "weightsmith", "--type", "process"), ("--no-prompt", "deploy", "--all")):
+        done = line.run("prefect", *options)
         assert done.returncode == 0, done.stdout
     assert (CHECKOUT / "prefect.yaml").read_bytes() == before
     yield line
@@ -47,7 +47,7 @@ def ask(line, path: str, question: dict[str, Any] | None = None) -> Any:
 def test_every_night_at_two(deployed) -> None:
     nightly = ask(deployed, "deployments/name/nightly/nightly")
     assert nightly["entrypoint"] == "flows/nightly.py:nightly"
-    assert nightly["parameters"] == {"preset": "digits", "seed": "date", "order": {"fresh": True}}
+    assert nightly["parameters"] == {"preset": "digits", "seed": "date", "options": {"fresh": True}}
     assert nightly["global_concurrency_limit"]["limit"] == 1
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     question = {"deployments": {"id": {"any_": [nightly["id"]]}}}
@@ -63,7 +63,7 @@ def test_every_night_at_two(deployed) -> None:
 
 def test_a_worker_carries_out_a_study(deployed, tmp_path: Path) -> None:
     study = as_json(resolve("parameter_diffusion", "smoke", deployed.settings()))
-    parameters = {"study": study, "order": {"home": str(tmp_path / "home")}}
+    parameters = {"study": study, "options": {"home": str(tmp_path / "home")}}
     name = "parameter_diffusion/parameter-diffusion"
     done = deployed.run("prefect", "deployment", "run", name, "--params", json.dumps(parameters))
     assert done.returncode == 0, done.stdout

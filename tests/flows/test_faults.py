@@ -72,11 +72,11 @@ def complaint(done: subprocess.CompletedProcess[str], code: int = 1) -> str:
 
 def test_killed_runs_go_on_where_they_were(alone, tmp_path: Path, until: Callable[..., None]) -> None:
     home, log = tmp_path / "home", tmp_path / "log"
-    order = ["flows", *alone.study(home, seeds="[0, 1]", resources__actors="1", strategy__then__epochs="60")]
+    options = ["flows", *alone.study(home, seeds="[0, 1]", resources__actors="1", strategy__then__epochs="60")]
     committed: dict[Path, tuple[int, int]] = {}
     orphans: list[psutil.Process] = []
     for milestone in ("snapshots/*/parts/seed-0.json", "scores/*.parquet"):
-        run = alone.start(*order, log=log)
+        run = alone.start(*options, log=log)
         until(lambda glob=milestone: list((home / "store").glob(glob)), 400, log.read_text, run)
         ray = ray_processes(run)
         run.kill()
@@ -96,7 +96,7 @@ def test_killed_runs_go_on_where_they_were(alone, tmp_path: Path, until: Callabl
             lambda here=ray: f"Ray outlives its run: {[command(each) for each in here if alive(each)]}",
         )
     before = runs(home)
-    run = alone.start(*order, log=log)
+    run = alone.start(*options, log=log)
     assert run.wait() == 0, log.read_text()
     assert "committed earlier" in log.read_text()
     assert runs(home) == before
@@ -173,8 +173,8 @@ def test_damaged_shards_are_named_and_can_be_replaced(prefect_server, copied: Pa
         table.unlink()
     for damaged in (whole[:-20], bytes(flipped)):
         shard.write_bytes(damaged)
-        for order in (["verify", snapshots], prefect_server.study(copied)):
-            said = complaint(prefect_server.weightsmith(*order))
+        for options in (["verify", snapshots], prefect_server.study(copied)):
+            said = complaint(prefect_server.weightsmith(*options))
             assert str(shard) in said
             assert "delete its part's file in parts/" in said
         assert not list((copied / "store" / "scores").iterdir())

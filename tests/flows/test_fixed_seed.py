@@ -22,8 +22,8 @@ ROTATING = (20260101, 20260102)
 def ran(body: Any, study: Any, home: Path) -> dict[str, Any]:
     splits = datasets.load(study.data, home=home)
     run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed, salt=home.name)
-    run = run.bound(splits.digest, study.apparatus)
-    return body(study, inline(study.apparatus, splits, run))[0]
+    run = run.bound(splits.digest, study.context_config)
+    return body(study, inline(study.context_config, splits, run))[0]
 
 
 def test_generated_models(tmp_path: Path) -> None:

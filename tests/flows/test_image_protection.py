@@ -25,8 +25,8 @@ from storage.datasets import Split, Splits
 from storage.errors import MissingFile
 from storage.pictures import as_png, from_file_bytes
 from storage.protection_rows import read_judged, read_protected
-from tasks.protection.darkroom import DarkroomApparatus
 from tasks.protection.editors import OwnInpainter, opened, tool
+from tasks.protection.photo_context import PhotoContextConfig
 from tasks.protection.regions import region_masks, scene
 from tasks.protection.summarise_protection import mask
 from tasks.runtime.run import Run
@@ -55,9 +55,9 @@ def photographs(seed: int = 0) -> Splits:
 def run(chosen, home):
     splits = photographs()
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
-        splits.digest, chosen.apparatus
+        splits.digest, chosen.context_config
     )
-    return protect_and_edit(chosen, inline(chosen.apparatus, splits, order))
+    return protect_and_edit(chosen, inline(chosen.context_config, splits, order))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_means_are_those_of_the_rows(ran):
 def test_what_is_scored_is_what_a_png_holds_and_within_its_budget(ran):
     home, summary, details = ran
     chosen, splits = study(), photographs()
-    darkroom = DarkroomApparatus().open(splits)
+    photo_context = PhotoContextConfig().open(splits)
     (path,) = (
         path
         for path in (home / "store" / "inpainter").iterdir()
@@ -133,7 +133,7 @@ def test_what_is_scored_is_what_a_png_holds_and_within_its_budget(ran):
     assert torch.equal(from_file_bytes(as_png(kept), name="again"), kept)
     change = (kept.int() - splits.test.images[shown["sample"]].int()).abs()
     assert 0 < change.max() <= 16
-    made = scene(darkroom, chosen.regions, chosen.judge.expansion, [shown["sample"]], 0)
+    made = scene(photo_context, chosen.regions, chosen.judge.expansion, [shown["sample"]], 0)
     judged = chosen.judge(
         editor, made.images, made.masks, made.far, protected=from_bytes(kept[None]), goal="far_colour"
     )
@@ -151,9 +151,9 @@ def test_what_is_scored_is_what_a_png_holds_and_within_its_budget(ran):
 
 def test_regions_are_each_image_s_own_and_leave_room():
     chosen, splits = study(), photographs()
-    darkroom = DarkroomApparatus().open(splits)
-    all_of_them = scene(darkroom, chosen.regions, 4, [0, 1, 2], 0)
-    alone = scene(darkroom, chosen.regions, 4, [2], 0)
+    photo_context = PhotoContextConfig().open(splits)
+    all_of_them = scene(photo_context, chosen.regions, 4, [0, 1, 2], 0)
+    alone = scene(photo_context, chosen.regions, 4, [2], 0)
     assert torch.equal(all_of_them.masks[2:], alone.masks)
     assert torch.equal(all_of_them.far[2:], alone.far)
     assert all_of_them.masks.sum((1, 2, 3)).tolist() == [100.0] * 3

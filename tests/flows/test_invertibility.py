@@ -36,12 +36,12 @@ def study(*changes, **fields):
 
 def order_of(chosen, home):
     run = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
-    return run.bound(datasets.load(chosen.data, home=home).digest, chosen.apparatus)
+    return run.bound(datasets.load(chosen.data, home=home).digest, chosen.context_config)
 
 
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
-    return train_and_invert(chosen, inline(chosen.apparatus, splits, order_of(chosen, home)))
+    return train_and_invert(chosen, inline(chosen.context_config, splits, order_of(chosen, home)))
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_both_losses_begin_alike(tmp_path):
     """With a learning rate of nothing the two networks of a seed are what they began as."""
     chosen = study("ce.schedule.learning_rate=1e-30", "ice.schedule.learning_rate=1e-30")
     splits = datasets.load(chosen.data, home=tmp_path)
-    context = inline(chosen.apparatus, splits, order_of(chosen, tmp_path))
+    context = inline(chosen.context_config, splits, order_of(chosen, tmp_path))
     made = train_invertible(context, trainings(chosen)[0])
     states = {(each.name, each.seed): read_tensors(each.base.path)[0] for each in made}
     learned = [name for name in states["ce", 0] if "running" not in name and "num_batches" not in name]

@@ -10,7 +10,7 @@ from flows import delivery as sending
 from flows import nightly as nights
 from flows import runner as running
 from flows.nightly import NightFailed, nightly, tonight
-from flows.runner import Order, study_run
+from flows.runner import RunOptions, study_run
 from methods.errors import BadData
 
 TAKING_PART = list(tonight("smoke", {}, 1))
@@ -27,20 +27,20 @@ class Night:
         self.done: list[str] = []
         self.salts: dict[str, str] = {}
 
-    def study(self, study: Any, order: Order) -> str:
+    def study(self, study: Any, options: RunOptions) -> str:
         name = study.study
         if name in self.before:
             raise self.before[name]
-        with study_run(study, order) as workplace:
+        with study_run(study, options) as active:
             if name in self.inside:
                 raise self.inside[name]
             self.done.append(name)
-            self.salts[name] = workplace.context.run.salt
-            return workplace.publish({"verdict": name}, {})
+            self.salts[name] = active.context.run.salt
+            return active.publish({"verdict": name}, {})
 
-    def run(self, seed: Any = 1, **order: Any) -> Path:
+    def run(self, seed: Any = 1, **options: Any) -> Path:
         self.done.clear()
-        return Path(nightly.fn("smoke", None, seed, Order(home=str(self.home), **order)))
+        return Path(nightly.fn("smoke", None, seed, RunOptions(home=str(self.home), **options)))
 
 
 @pytest.fixture

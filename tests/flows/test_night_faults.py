@@ -28,7 +28,7 @@ nightly.tonight = two
 from flows.cli.main import main
 main(["nightly", "--preset", "smoke", "--home", home])
 """
-OF_RAY = ("(raylet)", "Staff.do", "OOM", "autoscaler", "RpcError", "Lease ID", "ray::", "Traceback", "pickl")
+OF_RAY = ("(raylet)", "RayWorker.do", "OOM", "autoscaler", "RpcError", "Lease ID", "ray::", "Traceback", "pickl")
 PASSWORD = "quokka-7431"
 
 
@@ -36,7 +36,7 @@ def busy_worker(run: psutil.Process) -> psutil.Process | None:
     """A worker process of this run that does a job."""
     for process in run.children(recursive=True):
         try:
-            if "ray::Staff.do" in " ".join(process.cmdline()):
+            if "ray::RayWorker.do" in " ".join(process.cmdline()):
                 return process
         except psutil.Error:
             continue

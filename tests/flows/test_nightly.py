@@ -28,7 +28,7 @@ from flows.prefect_home import prepare
 home = Path(sys.argv[1])
 prepare(home)
 from flows.nightly import nightly
-from flows.runner import Order
+from flows.runner import RunOptions
 small = sys.argv[3:]
 cells = 'cells=[{"varied": "base", "value": "as it is"}, {"varied": "n", "value": "5", "changes": ["samples=5"]}]'
 attacks = 'attacks=[{"attack": {"kind": "fgsm"}}, {"attack": {"kind": "pgd", "steps": 3}, "targeted": true}]'
@@ -40,7 +40,7 @@ settings["transplant"] = [*brief, *base]
 settings["image_protection"] = ["variants=[]", "transforms=[]", "images=1"]
 few = ["data.train_limit=100", "data.test_limit=40", "metamers.n=10", "images=6", "shift_epochs=1"]
 settings["invertibility"] = few
-nightly("smoke", settings, order=Order(home=str(home), fresh=sys.argv[2] == "fresh"))
+nightly("smoke", settings, options=RunOptions(home=str(home), fresh=sys.argv[2] == "fresh"))
 """
 
 
@@ -87,8 +87,8 @@ def test_a_night(prefect_server, tmp_path: Path) -> None:
     script = tmp_path / "night.py"
     script.write_text(NIGHT)
 
-    def night(order: str) -> Path:
-        done = prefect_server.script(script, home, order, *prefect_server.settings())
+    def night(options: str) -> Path:
+        done = prefect_server.script(script, home, options, *prefect_server.settings())
         assert done.returncode == 0, done.stdout
         return (home / "runs" / "latest").resolve()
 

@@ -143,8 +143,10 @@ def test_its_numbers_are_those_of_the_study_alone(ran, tmp_path: Path) -> None:
     night, _ = ran
     study = night.studies["parameter_diffusion"]
     splits = load(study.data, home=tmp_path)
-    run = Run(home=str(tmp_path), run_id="alone", preset="smoke", seed=study.seed).bound(splits.digest, study.apparatus)
-    alone, _ = generate_and_compare(study, inline(study.apparatus, splits, run))
+    run = Run(home=str(tmp_path), run_id="alone", preset="smoke", seed=study.seed).bound(
+        splits.digest, study.context_config
+    )
+    alone, _ = generate_and_compare(study, inline(study.context_config, splits, run))
     summary = json.loads(night.summary("parameter_diffusion").read_text())
     for key in ("original", "generated", "gates", "per_seed", "audit"):
         assert summary[key] == json.loads(json.dumps(alone[key])), key

@@ -24,9 +24,9 @@ from pathlib import Path
 from flows.prefect_home import prepare
 prepare(Path(sys.argv[1]))
 from flows.nightly import FLOWS, tonight
-from flows.runner import Order
+from flows.runner import RunOptions
 study = tonight("smoke", {"parameter_diffusion": sys.argv[3:]}, int(sys.argv[2]))["parameter_diffusion"]
-print(FLOWS["parameter_diffusion"](study, Order(home=sys.argv[1])))
+print(FLOWS["parameter_diffusion"](study, RunOptions(home=sys.argv[1])))
 """
 
 

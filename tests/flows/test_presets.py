@@ -23,7 +23,7 @@ from methods.generation.generator import Rows
 from methods.generation.latent_ddpm import Sampling
 from methods.generation.token_diffusion import TokenLimits
 from storage.datasets import Split, Splits
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.train import train
 from tasks.generation.generators import GeneratorConfig, LatentDdpm
 from tasks.generation.summarise_ablations import BASE
@@ -129,28 +129,28 @@ def test_every_cell_is_a_configuration_of_its_own(preset: str, cell: Cell) -> No
 def two_steps(full: ParameterDiffusion) -> None:
     brief = shortened(full)
     splits = synthetic(full.data.source)
-    laboratory = Laboratory(brief.apparatus, splits)
-    network, layout = laboratory.network(0), laboratory.layout
+    worker_context = ClassifierContext(brief.context_config, splits)
+    network, layout = worker_context.network(0), worker_context.layout
     snapshots, records = [], []
     for phase in brief.strategy.phases():
         records.append(Record())
-        snapshots += laboratory.carry_out(phase, network, layout, 0, records[-1], lambda *_: None)
+        snapshots += worker_context.carry_out(phase, network, layout, 0, records[-1], lambda *_: None)
     assert [snapshot.step for snapshot in snapshots] == [1, 2]
     assert not torch.equal(snapshots[0].row, snapshots[1].row)
     assert all(math.isfinite(loss) for record in records for loss in record.curve.y)
     rows = torch.stack([snapshot.row for snapshot in snapshots])
-    accuracy = laboratory.validation_accuracy(network, layout, rows)
+    accuracy = worker_context.validation_accuracy(network, layout, rows)
     fit = brief.generator.build().fit(
         Rows(rows, rows, layout.sizes, accuracy),
-        accuracy=lambda candidates: laboratory.validation_accuracy(network, layout, candidates),
+        accuracy=lambda candidates: worker_context.validation_accuracy(network, layout, candidates),
         seed=0,
-        device=laboratory.device,
+        device=worker_context.device,
     )
     assert ("denoiser" in fit.curves) == (getattr(full.generator, "codes", "diffusion") == "diffusion")
     sampled = fit.sampler.sample(2, seed=0)
     assert sampled.shape == (2, layout.size)
     assert sampled.isfinite().all()
-    predicted = laboratory.predictions(network, layout, sampled, laboratory.test.images)
+    predicted = worker_context.predictions(network, layout, sampled, worker_context.test.images)
     assert predicted.shape == (2, 3)
 
 
@@ -164,17 +164,17 @@ def test_two_steps_of_every_phase_of_every_strategy(preset: str) -> None:
     assert len(study.strategies) == 10
     carried_out: set[object] = set()
     for strategy in study.strategies:
-        apparatus = dataclasses.replace(study.apparatus, strategy=brief_strategy(strategy))
-        laboratory = Laboratory(apparatus, splits)
-        network, layout = laboratory.network(0), laboratory.layout
-        for phase in apparatus.strategy.phases():
+        context_config = dataclasses.replace(study.context_config, strategy=brief_strategy(strategy))
+        worker_context = ClassifierContext(context_config, splits)
+        network, layout = worker_context.network(0), worker_context.layout
+        for phase in context_config.strategy.phases():
             kind = (phase.train, phase.reinitialise)
             if kind in carried_out:
                 continue
             carried_out.add(kind)
             record = Record()
             before = layout.flatten(network.state_dict())
-            snapshots = list(laboratory.carry_out(phase, network, layout, 0, record, lambda *_: None))
+            snapshots = list(worker_context.carry_out(phase, network, layout, 0, record, lambda *_: None))
             assert all(math.isfinite(loss) for loss in record.curve.y)
             assert not torch.equal(layout.flatten(network.state_dict()), before)
             assert bool(snapshots) == phase.keeps
@@ -205,8 +205,8 @@ def hurried(attempt: Attempt) -> Attempt:
 def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
     study = STUDIES["robustness"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
-    laboratory = Laboratory(shortened(study.base).apparatus, splits)
-    network = laboratory.network(0).eval()
+    worker_context = ClassifierContext(shortened(study.base).context_config, splits)
+    network = worker_context.network(0).eval()
     x, labels = pixels(splits.test.images[:2]), splits.test.labels[:2]
     seeds = torch.arange(2)
     assert len({attempt.name for attempt in study.attacks}) == len(study.attacks)
@@ -218,10 +218,10 @@ def test_two_steps_of_every_attack_and_defence(preset: str) -> None:
         schedule = dataclasses.replace(defence.schedule, epochs=1, batch_size=8)
         brief = dataclasses.replace(defence, schedule=schedule)
         trained = brief(
-            laboratory.network,
+            worker_context.network,
             splits.train.images,
             splits.train.labels,
-            augment=laboratory.augment,
+            augment=worker_context.augment,
             seed=0,
             validation=(splits.validation.images, splits.validation.labels),
         )
@@ -237,9 +237,9 @@ def test_two_steps_into_a_backdoored_network(preset: str, tmp_path: Path) -> Non
     """Its training, the alignment of a donor, its rows, and fine-tuning, as the preset has them."""
     study = STUDIES["transplant"].preset_functions()[preset]()
     splits = synthetic(study.data.source)
-    apparatus = shortened(study.base).apparatus
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, apparatus)
-    context = inline(apparatus, splits, run)
+    context_config = shortened(study.base).context_config
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, context_config)
+    context = inline(context_config, splits, run)
     check(study, splits)
     training = dataclasses.replace(study.recipient, epochs=1, batch_size=8, learning_rate=1e-3)
     (base,) = train(context, [0])
@@ -269,8 +269,8 @@ def test_two_steps_for_a_network_never_seen(preset: str, tmp_path: Path) -> None
     brief = dataclasses.replace(study.held_out.diffusion, steps=2, batch_size=2, times=3)
     few = {"training_seeds": (0, 1), "held_out_seeds": (2,), "samples": 2, "diffusion": brief}
     held_out = dataclasses.replace(study.held_out, **few, sampling=Sampling(steps=2))
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, base.apparatus)
-    told, _ = generate_for_unseen(held_out, study.alignment, inline(base.apparatus, splits, run))
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, base.context_config)
+    told, _ = generate_for_unseen(held_out, study.alignment, inline(base.context_config, splits, run))
     assert told["generator"]["n"] == told["real_snapshots"]["n"] == 2
 
 
@@ -296,8 +296,8 @@ def test_two_steps_of_both_losses_and_all_that_follows(preset: str, tmp_path: Pa
         shift_epochs=1,
     )
     splits = synthetic(study.data.source)
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, brief.apparatus)
-    summary, _ = train_and_invert(brief, inline(brief.apparatus, splits, run))
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, brief.context_config)
+    summary, _ = train_and_invert(brief, inline(brief.context_config, splits, run))
     for told in summary["losses"].values():
         assert told["inverse_error"]["float64"] < 1e-6
         assert told["metamers"]["n"] == 2

@@ -52,8 +52,8 @@ def test_two_steps_of_every_protection(preset: str, tmp_path: Path) -> None:
         validation=some(data.size),
         test=some(data.size),
     )
-    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, study.apparatus)
-    summary, _ = protect_and_edit(study, inline(study.apparatus, splits, run))
+    run = Run(home=str(tmp_path), run_id="r", preset=preset, seed=0).bound(splits.digest, study.context_config)
+    summary, _ = protect_and_edit(study, inline(study.context_config, splits, run))
     assert len(summary["methods"]) == len(full.methods)
     assert len(summary["vulnerability"]) == 1 + len(full.variants)
 

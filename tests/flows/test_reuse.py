@@ -28,8 +28,8 @@ def study() -> ParameterDiffusion:
 def measured(splits: Splits, home: Path) -> tuple[dict[str, Any], set[str]]:
     """The summary, and the names of all products below the home; snapshots are one by their entry."""
     chosen = study()
-    run = Run(home=str(home), run_id="r", preset="smoke", seed=chosen.seed).bound(splits.digest, chosen.apparatus)
-    summary, _ = generate_and_compare(chosen, inline(chosen.apparatus, splits, run))
+    run = Run(home=str(home), run_id="r", preset="smoke", seed=chosen.seed).bound(splits.digest, chosen.context_config)
+    summary, _ = generate_and_compare(chosen, inline(chosen.context_config, splits, run))
     return json.loads(json.dumps(summary)), products(home)
 
 

@@ -47,8 +47,8 @@ def study(**fields):
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed)
-    order = order.bound(splits.digest, chosen.apparatus)
-    return attack_and_compare(chosen, inline(chosen.apparatus, splits, order))
+    order = order.bound(splits.digest, chosen.context_config)
+    return attack_and_compare(chosen, inline(chosen.context_config, splits, order))
 
 
 def tables(home):

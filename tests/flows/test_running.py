@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.presets.parameter_diffusion import smoke
-from flows.runner import Order, open_run, point_latest
+from flows.runner import RunOptions, open_run, point_latest
 from flows.studies import as_json
 from storage.formats import publish_json
 
 NOW = datetime(2026, 1, 31, 2, 0, 7, tzinfo=UTC)
 
 
-def opened(home: Path, study=smoke(), **order: object):
-    run = open_run(study, Order(home=str(home), **order), NOW)
+def opened(home: Path, study=smoke(), **options: object):
+    run = open_run(study, RunOptions(home=str(home), **options), NOW)
     publish_json(run.folder / "config.json", as_json(study))
-    return run.bound("images", study.apparatus)
+    return run.bound("images", study.context_config)
 
 
 def test_an_interrupted_run_is_gone_on_with_until_it_has_a_summary(tmp_path: Path) -> None:

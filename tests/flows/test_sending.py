@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from flows import delivery as sending
 from flows import runner as running
 from flows.cli.main import main
-from flows.runner import Order, study_run
+from flows.runner import RunOptions, study_run
 from flows.studies import resolve
 from storage import outbox
 from storage.tracking import TrackingFailed
@@ -46,12 +46,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-def study(home: Path, fails: Exception | None = None, **order: Any) -> Path:
+def study(home: Path, fails: Exception | None = None, **options: Any) -> Path:
     """A study that has nothing to do."""
-    with study_run(STUDY, Order(home=str(home), **order)) as workplace:
+    with study_run(STUDY, RunOptions(home=str(home), **options)) as active:
         if fails:
             raise fails
-        return Path(workplace.publish({"verdict": "so it is"}, {}))
+        return Path(active.publish({"verdict": "so it is"}, {}))
 
 
 def test_an_outage_changes_nothing_of_a_run(server: Server, tmp_path: Path, capsys) -> None:

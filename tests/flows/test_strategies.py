@@ -40,9 +40,9 @@ def study(**fields) -> Strategies:
 def run(chosen: Strategies, home: Path):
     splits = datasets.load(chosen.data, home=home)
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
-        splits.digest, chosen.apparatus
+        splits.digest, chosen.context_config
     )
-    return compare_strategies(chosen, inline(chosen.apparatus, splits, order))
+    return compare_strategies(chosen, inline(chosen.context_config, splits, order))
 
 
 @pytest.fixture(scope="module")
@@ -145,5 +145,5 @@ def test_every_strategy_is_selectable_in_every_study(kind: str) -> None:
         ("transplant", "digits", "base.strategy"),
     ):
         chosen = changed(resolve(name, preset), [f"{path}={choice}"])
-        assert chosen.apparatus.strategy.kind == kind
-        assert chosen.apparatus.strategy.phases()[0].training.epochs == 10
+        assert chosen.context_config.strategy.kind == kind
+        assert chosen.context_config.strategy.phases()[0].training.epochs == 10

@@ -45,9 +45,9 @@ def study(**fields):
 def run(chosen, home):
     splits = datasets.load(chosen.data, home=home)
     order = Run(home=str(home), run_id="plain", preset="custom", seed=chosen.seed).bound(
-        splits.digest, chosen.apparatus
+        splits.digest, chosen.context_config
     )
-    return transplant_and_compare(chosen, inline(chosen.apparatus, splits, order))
+    return transplant_and_compare(chosen, inline(chosen.context_config, splits, order))
 
 
 @pytest.fixture(scope="module")

@@ -183,8 +183,10 @@ def test_divergence(where, reason, monkeypatch, tmp_path, as_summary):
 
 def plainly(study, body, home: Path):
     splits = datasets.load(study.data, home=home)
-    run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed).bound(splits.digest, study.apparatus)
-    return body(study, inline(study.apparatus, splits, run))
+    run = Run(home=str(home), run_id="plain", preset="custom", seed=study.seed).bound(
+        splits.digest, study.context_config
+    )
+    return body(study, inline(study.context_config, splits, run))
 
 
 BRIEF = Training(epochs=2, learning_rate=0.05, batch_size=20)

@@ -60,8 +60,8 @@ def test_a_generator_for_networks_never_seen(tmp_path, as_summary, monkeypatch):
 def test_rows_that_are_not_finite_for_one_network(tmp_path, as_summary, monkeypatch):
     usual = tasks.unseen.held_out_rows.MAKERS["generator"]
 
-    def broken(laboratory, source, recipient, seed, on_step):
-        rows = usual(laboratory, source, recipient, seed, on_step)
+    def broken(worker_context, source, recipient, seed, on_step):
+        rows = usual(worker_context, source, recipient, seed, on_step)
         return rows * float("nan") if recipient.seed == 21 else rows
 
     monkeypatch.setitem(tasks.unseen.held_out_rows.MAKERS, "generator", broken)
@@ -173,11 +173,11 @@ def test_a_variant_that_diverges(tmp_path, as_summary, monkeypatch):
 def test_recipients_that_diverge(which, tmp_path, as_summary, monkeypatch):
     usual, chosen = tasks.transplant.recipients.train_recipient, of_transplants(held_out=None, seeds=(0,))
 
-    def train(laboratory, name, *arguments, **named):
+    def train(worker_context, name, *arguments, **named):
         with pytest.MonkeyPatch.context() as patched:
             if name == which:
                 patched.setattr(tasks.transplant.recipients, "train_one", diverge)
-            usual(laboratory, name, *arguments, **named)
+            usual(worker_context, name, *arguments, **named)
 
     monkeypatch.setattr(tasks.transplant.recipients, "train_recipient", train)
     if which == "fine_tuned":

@@ -78,13 +78,13 @@ def run_studies(home: Path, how: str, cores: int, workers: int, studies: Sequenc
             photos = isinstance(study.data, Photographs)
             splits = test_image_protection.photographs() if photos else datasets.load(study.data, home=home)
             resources = dataclasses.replace(study.resources, actors=workers)
-            apparatus = dataclasses.replace(study.apparatus, resources=resources)
-            run = Run(home=str(home), run_id="r", preset="smoke", seed=study.seed).bound(splits.digest, apparatus)
+            context_config = dataclasses.replace(study.context_config, resources=resources)
+            run = Run(home=str(home), run_id="r", preset="smoke", seed=study.seed).bound(splits.digest, context_config)
             with contextlib.ExitStack() as stack:
                 stack.enter_context(fixed_threads(study.resources.threads))
                 if how == "ray":
-                    pool: Any = stack.enter_context(ray_pool(apparatus, splits, Unseen(), home))
+                    pool: Any = stack.enter_context(ray_pool(context_config, splits, Unseen(), home))
                 else:
-                    pool = InlinePool(apparatus, splits, Unseen())
-                found = body(study, RunContext(pool=pool, run=run, splits=splits, apparatus=apparatus))
+                    pool = InlinePool(context_config, splits, Unseen())
+                found = body(study, RunContext(pool=pool, run=run, splits=splits, context_config=context_config))
             (home / f"{name}.json").write_text(json.dumps(found, default=dataclasses.asdict, indent=1))

@@ -9,7 +9,7 @@ import torch
 from methods.collection.strategy import LastPhase, Training
 from models import CifarResNet
 from storage.datasets import Data, Split, Splits
-from tasks.classifiers.laboratory import Apparatus
+from tasks.classifiers.classifier_context import ContextConfig
 from tasks.runtime.resources import Resources
 
 
@@ -45,17 +45,17 @@ def splits() -> Splits:
 
 
 @pytest.fixture
-def apparatus() -> Callable[..., Apparatus]:
-    """Keyword arguments are fields of `Apparatus` that differ."""
+def context_config() -> Callable[..., ContextConfig]:
+    """Keyword arguments are fields of `ContextConfig` that differ."""
 
-    def build(**fields: object) -> Apparatus:
+    def build(**fields: object) -> ContextConfig:
         usual = {
             "data": Data(),
             "network": CifarResNet(width=1),
             "strategy": LastPhase(keep=("linear.*",), first=TRAINING, then=TRAINING, rows=3),
             "resources": Resources(),
         }
-        return Apparatus(**(usual | fields))
+        return ContextConfig(**(usual | fields))
 
     return build
 

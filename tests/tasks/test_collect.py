@@ -17,8 +17,8 @@ from methods.randomness import derive
 from storage.files import Ref
 from storage.formats import read_tensors
 from storage.snapshot_set import SnapshotSet
+from tasks.classifiers.classifier_context import ClassifierContext, ContextConfig
 from tasks.classifiers.collect import begin_anew, collect
-from tasks.classifiers.laboratory import Apparatus, Laboratory
 from tasks.classifiers.train import opening, train
 from tasks.classifiers.training_rows import Material, rows_of
 from tasks.runtime.pool import InlinePool
@@ -29,8 +29,8 @@ SLOW = Training(epochs=10, batch_size=4, learning_rate=1e-6, weight_decay=0.0)
 STRATEGY = Restarts(keep=("linear.*",), first=SLOW, warm=SLOW, then=SLOW, restarts=3, rows=10)
 
 
-def test_rows_of_every_restart_are_a_run_of_their_own(apparatus, splits, watcher, tmp_path: Path) -> None:
-    given = apparatus(strategy=STRATEGY)
+def test_rows_of_every_restart_are_a_run_of_their_own(context_config, splits, watcher, tmp_path: Path) -> None:
+    given = context_config(strategy=STRATEGY)
     run = Run(home=str(tmp_path), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
     assert len(opening(given.strategy)) == 1
@@ -50,11 +50,11 @@ def test_rows_of_every_restart_are_a_run_of_their_own(apparatus, splits, watcher
     assert {int(index) // 10 for index in split.held_out} == {0, 1, 2}
 
 
-def test_only_what_a_row_holds_begins_anew(apparatus, splits) -> None:
-    laboratory = Laboratory(apparatus(strategy=STRATEGY), splits)
-    network, fresh = laboratory.network(0), laboratory.network(1)
+def test_only_what_a_row_holds_begins_anew(context_config, splits) -> None:
+    worker_context = ClassifierContext(context_config(strategy=STRATEGY), splits)
+    network, fresh = worker_context.network(0), worker_context.network(1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    begin_anew(network, fresh, laboratory.layout)
+    begin_anew(network, fresh, worker_context.layout)
     for name, value in network.state_dict().items():
         assert torch.equal(value, fresh.state_dict()[name] if name.startswith("linear.") else before[name]), name
 
@@ -74,7 +74,7 @@ def short(kind: type) -> Strategy:
     return dataclasses.replace(strategy, **longer)
 
 
-def collected(given: Apparatus, splits, watcher, home: Path) -> tuple[SnapshotSet, list[Ref]]:
+def collected(given: ContextConfig, splits, watcher, home: Path) -> tuple[SnapshotSet, list[Ref]]:
     run = Run(home=str(home), run_id="run", preset="custom", seed=0).bound(splits.digest, given)
     pool = InlinePool(given, splits, watcher)
     bases = train(context(pool, given, splits, run), [0])
@@ -82,9 +82,9 @@ def collected(given: Apparatus, splits, watcher, home: Path) -> tuple[SnapshotSe
 
 
 @pytest.mark.parametrize("kind", get_args(Strategy), ids=lambda kind: kind.__name__)
-def test_rows_in_fact_are_rows_on_paper(kind: type, apparatus, splits, watcher, tmp_path: Path) -> None:
+def test_rows_in_fact_are_rows_on_paper(kind: type, context_config, splits, watcher, tmp_path: Path) -> None:
     strategy = short(kind)
-    stored, _ = collected(apparatus(strategy=strategy), splits, watcher, tmp_path)
+    stored, _ = collected(context_config(strategy=strategy), splits, watcher, tmp_path)
     matrix, scalars = stored.matrix()
     assert len(matrix) == strategy.planned
     assert set(scalars.column("strategy").to_pylist()) == {strategy.kind}
@@ -94,8 +94,8 @@ def test_rows_in_fact_are_rows_on_paper(kind: type, apparatus, splits, watcher, 
     assert len(np.unique(matrix, axis=0)) == len(matrix)
 
 
-def test_the_last_row_of_a_whole_run_is_the_network_itself(apparatus, splits, watcher, tmp_path: Path) -> None:
-    stored, bases = collected(apparatus(strategy=short(WholeRun)), splits, watcher, tmp_path)
+def test_the_last_row_of_a_whole_run_is_the_network_itself(context_config, splits, watcher, tmp_path: Path) -> None:
+    stored, bases = collected(context_config(strategy=short(WholeRun)), splits, watcher, tmp_path)
     matrix, scalars = stored.matrix()
     state, _ = read_tensors(bases[0].path)
     assert torch.equal(torch.from_numpy(matrix[-1]), stored.layout.flatten(state))
@@ -103,23 +103,27 @@ def test_the_last_row_of_a_whole_run_is_the_network_itself(apparatus, splits, wa
     assert last["accuracy"] == last["accuracy_reloaded"]
 
 
-def test_many_seeds_are_the_ends_of_trainings_of_their_own(apparatus, splits, watcher, tmp_path: Path) -> None:
-    given = apparatus(strategy=short(ManySeeds))
+def test_many_seeds_are_the_ends_of_trainings_of_their_own(context_config, splits, watcher, tmp_path: Path) -> None:
+    given = context_config(strategy=short(ManySeeds))
     stored, _ = collected(given, splits, watcher, tmp_path)
-    laboratory = Laboratory(given, splits)
+    worker_context = ClassifierContext(given, splits)
     seed = derive(0, "restart", 2)
-    network = laboratory.network(seed)
-    list(laboratory.carry_out(given.strategy.phases()[0], network, laboratory.layout, seed, Record(), lambda *_: None))
-    assert torch.equal(torch.from_numpy(stored.matrix()[0][1]), laboratory.layout.flatten(network.state_dict()))
+    network = worker_context.network(seed)
+    list(
+        worker_context.carry_out(
+            given.strategy.phases()[0], network, worker_context.layout, seed, Record(), lambda *_: None
+        )
+    )
+    assert torch.equal(torch.from_numpy(stored.matrix()[0][1]), worker_context.layout.flatten(network.state_dict()))
 
 
-def test_strategies_that_begin_alike_share_their_network(apparatus, splits, watcher, tmp_path: Path) -> None:
+def test_strategies_that_begin_alike_share_their_network(context_config, splits, watcher, tmp_path: Path) -> None:
     alike = [Shrink, FourBn, ManySeeds]
-    bases = [collected(apparatus(strategy=short(kind)), splits, watcher, tmp_path)[1] for kind in alike]
+    bases = [collected(context_config(strategy=short(kind)), splits, watcher, tmp_path)[1] for kind in alike]
     assert len({ref.path for each in bases for ref in each}) == 1
 
 
-def test_reordered_names_give_the_same_rows(apparatus, splits, watcher, tmp_path: Path) -> None:
-    one, _ = collected(apparatus(strategy=short(Shrink)), splits, watcher, tmp_path)
-    two, _ = collected(apparatus(strategy=short(ShrinkReordered)), splits, watcher, tmp_path)
+def test_reordered_names_give_the_same_rows(context_config, splits, watcher, tmp_path: Path) -> None:
+    one, _ = collected(context_config(strategy=short(Shrink)), splits, watcher, tmp_path)
+    two, _ = collected(context_config(strategy=short(ShrinkReordered)), splits, watcher, tmp_path)
     assert np.array_equal(one.matrix()[0], two.matrix()[0])

@@ -16,8 +16,8 @@ from storage.rows import Row
 from storage.scores import read_scores
 from storage.snapshots import commit, write_part
 from tasks.classifiers import evaluate as evaluation
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.evaluate import BLOCK, BLOCK_BYTES, ORIGINAL, blocks, evaluate
-from tasks.classifiers.laboratory import Laboratory
 from tasks.runtime.pool import InlinePool
 from tasks.runtime.run import Run
 from tests.contexts import context
@@ -60,10 +60,10 @@ def collected(folder: Path, layout: Layout, seeds: tuple[int, ...], count: int) 
     return commit(str(folder), [f"seed-{seed}" for seed in seeds], layout, {}), numbers
 
 
-def test_scores_are_those_of_one_model_at_a_time(apparatus, splits, watcher, tmp_path: Path, monkeypatch) -> None:
+def test_scores_are_those_of_one_model_at_a_time(context_config, splits, watcher, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(evaluation, "BLOCK", 7)
-    laboratory = Laboratory(apparatus(), splits)
-    layout = laboratory.layout
+    worker_context = ClassifierContext(context_config(), splits)
+    layout = worker_context.layout
     snapshots, numbers = collected(tmp_path / "set", layout, (4, 5), 6)
     generated, rows = {}, {(ORIGINAL, seed): torch.from_numpy(each) for seed, each in numbers.items()}
     for seed in (4, 5):
@@ -71,18 +71,20 @@ def test_scores_are_those_of_one_model_at_a_time(apparatus, splits, watcher, tmp
             rows[name, seed] = torch.randn(count, layout.size)
             path = tmp_path / f"{name}-{seed}.safetensors"
             generated[seed, name] = publish_tensors(path, {"rows": rows[name, seed]}, {})
-    states = {seed: laboratory.network(seed).state_dict() for seed in (4, 5)}
+    states = {seed: worker_context.network(seed).state_dict() for seed in (4, 5)}
     bases = [publish_tensors(tmp_path / f"base-{seed}.safetensors", state, {}) for seed, state in states.items()]
-    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, apparatus())
-    pool = InlinePool(apparatus(), splits, watcher)
-    refs = evaluate(context(pool, laboratory.apparatus, laboratory.splits, run), snapshots, generated, (4, 5), bases)
+    run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, context_config())
+    pool = InlinePool(context_config(), splits, watcher)
+    refs = evaluate(
+        context(pool, worker_context.context_config, worker_context.splits, run), snapshots, generated, (4, 5), bases
+    )
     assert len(refs) == 4
     scores = read_scores([ref.path for ref in refs])
     assert len(scores) == 2 * (6 + 5 + 1)
     for index in range(len(scores)):
         name, seed = scores.generator[index], int(scores.seed[index])
         row = rows[name, seed][scores.index[index]]
-        network = laboratory.network(seed).eval()
+        network = worker_context.network(seed).eval()
         written = {key: value[0] for key, value in layout.restore(row[None]).items()}
         network.load_state_dict(network.state_dict() | written)
         for split, predictions, accuracy in (

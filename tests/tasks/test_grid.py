@@ -16,9 +16,9 @@ from storage.datasets import Data
 from storage.snapshot_set import SnapshotSet
 from tasks.classifiers import bulk_collection as grid
 from tasks.classifiers import planned_data
-from tasks.classifiers.bulk_collection import Unit, collect_grid, laboratory_of, set_folder, train_grid
+from tasks.classifiers.bulk_collection import Unit, collect_grid, set_folder, train_grid, worker_context_of
+from tasks.classifiers.classifier_context import ContextConfig
 from tasks.classifiers.collection_estimate import epochs_of, seconds_of
-from tasks.classifiers.laboratory import Apparatus
 from tasks.runtime.pool import InlinePool
 from tasks.runtime.resources import Resources
 from tasks.runtime.run import Run
@@ -37,10 +37,10 @@ DATA = Data(source="digits", train_limit=60, test_limit=20)
 def units(home: Path, seeds: tuple[int, ...] = (0, 1)) -> list[Unit]:
     found = []
     for strategy in STRATEGIES:
-        apparatus = Apparatus(data=DATA, network=NETWORK, strategy=strategy, resources=Resources())
+        context_config = ContextConfig(data=DATA, network=NETWORK, strategy=strategy, resources=Resources())
         digest = planned_data._loaded(DATA, str(home)).digest
         for poison in (None, BadNets()):
-            found += [Unit(apparatus=apparatus, digest=digest, seed=seed, poison=poison) for seed in seeds]
+            found += [Unit(context_config=context_config, digest=digest, seed=seed, poison=poison) for seed in seeds]
     return found
 
 
@@ -52,8 +52,8 @@ def collected(watcher, tmp_path: Path):
         home = tmp_path / name
         order = Run(home=str(home), run_id="collect", preset="custom", seed=0, reads="several")
         wanted = chosen or units(home)
-        first = laboratory_of(wanted[0].apparatus, str(home), wanted[0].digest)
-        pool = InlinePool(wanted[0].apparatus, first.splits, watcher)
+        first = worker_context_of(wanted[0].context_config, str(home), wanted[0].digest)
+        pool = InlinePool(wanted[0].context_config, first.splits, watcher)
         folder = set_folder(first.layout, "settings", order)
         bases = train_grid(pool, wanted, order)
         return SnapshotSet.open(collect_grid(pool, wanted, bases, folder, first.layout, {"told": 1}, order))
@@ -111,20 +111,20 @@ def test_a_set_grows(collected, tmp_path: Path) -> None:
 def test_a_worker_that_reads_other_images_says_so(tmp_path: Path) -> None:
     unit = dataclasses.replace(units(tmp_path)[0], digest="0" * 64)
     with pytest.raises(BadData, match="not those that were planned with"):
-        laboratory_of(unit.apparatus, str(tmp_path), unit.digest)
+        worker_context_of(unit.context_config, str(tmp_path), unit.digest)
 
 
 def test_an_estimate_counts_all_epochs(tmp_path: Path, monkeypatch) -> None:
     """By a clock that ticks once per step: the opening takes 2 epochs of 3 steps, the rest as many per stage."""
     unit = units(tmp_path)[-1]
-    laboratory = laboratory_of(unit.apparatus, str(tmp_path), unit.digest)
+    worker_context = worker_context_of(unit.context_config, str(tmp_path), unit.digest)
     monkeypatch.setattr(
-        "tasks.classifiers.collection_estimate._timed", lambda laboratory, phase, images, epochs: 1.0 + epochs
+        "tasks.classifiers.collection_estimate._timed", lambda worker_context, phase, images, epochs: 1.0 + epochs
     )
-    share = len(laboratory.train) / min(60, len(laboratory.train))
+    share = len(worker_context.train) / min(60, len(worker_context.train))
     timed = {}
-    opened, rest = seconds_of(laboratory, timed)
-    assert seconds_of(laboratory, timed) == (opened, rest)  # nothing is timed twice
+    opened, rest = seconds_of(worker_context, timed)
+    assert seconds_of(worker_context, timed) == (opened, rest)  # nothing is timed twice
     assert (opened, rest) == pytest.approx((share * (2 + 1), 2 * share * (2 + 1)))
 
 

@@ -13,8 +13,8 @@ from models import CifarResNet
 from models.unit_denoiser import UnitSet
 from storage.datasets import Data
 from storage.formats import publish_tensors, read_tensors
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.classifiers.collect import collect
-from tasks.classifiers.laboratory import Laboratory
 from tasks.classifiers.train import train
 from tasks.generation.generators import GramPca
 from tasks.runtime.pool import InlinePool
@@ -38,11 +38,11 @@ HELD_OUT = HeldOut(
 
 
 @pytest.fixture
-def place(apparatus, splits, watcher, tmp_path):
-    """Pool, laboratory, run."""
-    chosen = apparatus(network=CifarResNet(width=2), strategy=STRATEGY)
+def place(context_config, splits, watcher, tmp_path):
+    """Pool, context, run."""
+    chosen = context_config(network=CifarResNet(width=2), strategy=STRATEGY)
     run = Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, chosen)
-    return InlinePool(chosen, splits, watcher), Laboratory(chosen, splits), run
+    return InlinePool(chosen, splits, watcher), ClassifierContext(chosen, splits), run
 
 
 def base(strategy=STRATEGY):
@@ -51,8 +51,8 @@ def base(strategy=STRATEGY):
 
 def written(place, splits, recipients):
     """By recipient and name, the rows for networks of these states."""
-    pool, laboratory, run = place
-    inside, seeds = context(pool, laboratory.apparatus, splits, run), HELD_OUT.training_seeds
+    pool, worker_context, run = place
+    inside, seeds = context(pool, worker_context.context_config, splits, run), HELD_OUT.training_seeds
     bases = train(inside, seeds)
     donors = [Weights(seed=seed, base=ref) for seed, ref in zip(seeds, bases, strict=True)]
     snapshots, _ = collect(inside, seeds, bases)
@@ -62,26 +62,26 @@ def written(place, splits, recipients):
         for number, state in enumerate(recipients)
     ]
     pairs = [(donor, host) for host in hosts for donor in donors]
-    matchings = align(inside, pairs, laboratory.layout, Alignment())
+    matchings = align(inside, pairs, worker_context.layout, Alignment())
     found = rows_for(inside, HELD_OUT, fitted, donors, snapshots, hosts, matchings)
     return {key: read_tensors(ref.path)[0]["rows"] for key, ref in found.items()}
 
 
 def test_every_name_has_its_rows(place, splits):
-    _, laboratory, _ = place
-    state = laboratory.network(5).state_dict()
+    _, worker_context, _ = place
+    state = worker_context.network(5).state_dict()
     rows = written(place, splits, [state])
     counts = {name: len(rows[0, name]) for name in MAKERS}
     assert counts.pop("generator") == counts.pop("real_snapshots") == 3
     assert set(counts.values()) == {1}
-    assert torch.equal(rows[0, "recipient"][0], laboratory.layout.flatten(state))
+    assert torch.equal(rows[0, "recipient"][0], worker_context.layout.flatten(state))
     assert (rows[0, "generator"].std(0) > 0).any()
 
 
 def test_the_recipients_own_kept_layers_are_not_looked_at(place, splits):
-    _, laboratory, _ = place
-    state = laboratory.network(5).state_dict()
-    other = {name: state[name] + 0.5 for name in laboratory.layout.names}
+    _, worker_context, _ = place
+    state = worker_context.network(5).state_dict()
+    other = {name: state[name] + 0.5 for name in worker_context.layout.names}
     rows = written(place, splits, [state, state | other])
     for name in ("generator_mean", "baseline_linear_readout"):
         assert torch.equal(rows[0, name], rows[1, name])
@@ -89,11 +89,11 @@ def test_the_recipients_own_kept_layers_are_not_looked_at(place, splits):
 
 
 def test_a_recipient_in_another_order_gets_the_same_row_in_that_order(place, splits):
-    _, laboratory, _ = place
-    state, draw = laboratory.network(5).state_dict(), torch.Generator().manual_seed(2)
-    orders = {name: torch.randperm(group.units, generator=draw) for name, group in laboratory.groups.items()}
-    rows = written(place, splits, [state, permute(state, laboratory.groups, orders)])
-    moved = row_order(laboratory.layout, laboratory.groups, orders)
+    _, worker_context, _ = place
+    state, draw = worker_context.network(5).state_dict(), torch.Generator().manual_seed(2)
+    orders = {name: torch.randperm(group.units, generator=draw) for name, group in worker_context.groups.items()}
+    rows = written(place, splits, [state, permute(state, worker_context.groups, orders)])
+    moved = row_order(worker_context.layout, worker_context.groups, orders)
     expected = rows[0, "generator_mean"]
     torch.testing.assert_close(rows[1, "generator_mean"], expected[:, moved], rtol=1e-2, atol=1e-3)
     assert (expected[:, moved] - expected).abs().max() > 0.05
@@ -101,9 +101,9 @@ def test_a_recipient_in_another_order_gets_the_same_row_in_that_order(place, spl
 
 def test_a_second_run_finds_everything_and_tells_the_same(place, splits, watcher):
     pool, _, run = place
-    first = generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.apparatus, splits, run))
+    first = generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.context_config, splits, run))
     done = len(watcher.stages)
-    assert generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.apparatus, splits, run)) == first
+    assert generate_for_unseen(HELD_OUT, Alignment(), context(pool, pool.context_config, splits, run)) == first
     assert all(jobs == committed for _, jobs, committed in watcher.stages[done:])
     told, facts = first
     assert {name: told[name]["n"] for name in ("generator", "real_snapshots", "own_snapshots", "recipient")} == {

@@ -9,7 +9,7 @@ import pytest
 from methods.progress import OnStep
 from storage.files import Ref
 from storage.formats import publish_json, read_json
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 from tasks.runtime.jobs import Folder, Home, map_jobs, new_job, product_path
 from tasks.runtime.pool import InlinePool
 from tasks.runtime.run import Run
@@ -28,18 +28,18 @@ class Same:
     names: tuple[str, ...] = ("a",)
 
 
-def work(laboratory: Laboratory, *arguments: Any, target: str, on_step: OnStep) -> None:
+def work(worker_context: ClassifierContext, *arguments: Any, target: str, on_step: OnStep) -> None:
     on_step("work", 1, 1)
-    publish_json(target, {"images": len(laboratory.test), "arguments": len(arguments)})
+    publish_json(target, {"images": len(worker_context.test), "arguments": len(arguments)})
 
 
-def other_work(laboratory: Laboratory, *arguments: Any, target: str, on_step: OnStep) -> None:
+def other_work(worker_context: ClassifierContext, *arguments: Any, target: str, on_step: OnStep) -> None:
     raise AssertionError
 
 
 @pytest.fixture
-def run(apparatus, splits, tmp_path: Path) -> Run:
-    return Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, apparatus())
+def run(context_config, splits, tmp_path: Path) -> Run:
+    return Run(home=str(tmp_path), run_id="r", preset="p", seed=0).bound(splits.digest, context_config())
 
 
 def name(run: Run, *arguments: Any, function: Any = work, product: str = "things") -> str:
@@ -94,8 +94,8 @@ def test_products_have_no_name_before_the_images_are_known(run: Run) -> None:
         name(dataclasses.replace(run, reads=""), 1)
 
 
-def test_each_item_is_done_once(apparatus, splits, watcher, run: Run) -> None:
-    place = context(InlinePool(apparatus(), splits, watcher), apparatus(), splits, run)
+def test_each_item_is_done_once(context_config, splits, watcher, run: Run) -> None:
+    place = context(InlinePool(context_config(), splits, watcher), context_config(), splits, run)
     items = {"first": (Setting(1),), "second": (Setting(2), 3)}
     found = map_jobs(place, "some", work, items, product="things", suffix=".json", label=lambda key: f"the {key}")
     assert {key: read_json(ref.path)["arguments"] for key, ref in found.items()} == {"first": 1, "second": 2}

@@ -23,7 +23,7 @@ from tasks.runtime.actor_pool import RESTARTS
 from tasks.runtime.pool import InlinePool, RayPool, WorkerLost, ray_pool
 from tasks.runtime.resources import Resources
 from tasks.runtime.worker import Job
-from tasks.runtime.worker_cache import remembered
+from tasks.runtime.worker_cache import worker_cache
 
 pytestmark = pytest.mark.stack
 
@@ -44,8 +44,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def pool(apparatus, splits, watcher, tmp_path: Path) -> Iterator[RayPool]:
-    with ray_pool(apparatus(resources=Resources(device="auto")), splits, watcher, tmp_path) as pool:
+def pool(context_config, splits, watcher, tmp_path: Path) -> Iterator[RayPool]:
+    with ray_pool(context_config(resources=Resources(device="auto")), splits, watcher, tmp_path) as pool:
         yield pool
 
 
@@ -53,7 +53,7 @@ def job(work: Callable[..., object], *arguments: object, target: Path) -> Job:
     return Job(work=work, arguments=arguments, target=str(target), label=target.stem)
 
 
-def square(laboratory, number: int, folder: Path, *, target: str, on_step) -> None:
+def square(worker_context, number: int, folder: Path, *, target: str, on_step) -> None:
     """Publishes the square, with who computed it, on which share of a GPU, and how many did so at once."""
     mark = folder / f"running-{os.getpid()}-{number}"
     mark.touch()
@@ -64,7 +64,7 @@ def square(laboratory, number: int, folder: Path, *, target: str, on_step) -> No
     context = ray.get_runtime_context()
     gpu = context.get_assigned_resources().get("GPU", 0)
     told = {"square": number**2, "process": os.getpid(), "at_once": at_once, "gpu": gpu, "ids": ray.get_gpu_ids()}
-    publish_json(target, told | {"threads": torch.get_num_threads(), "images": len(laboratory.train)})
+    publish_json(target, told | {"threads": torch.get_num_threads(), "images": len(worker_context.train)})
 
 
 def test_results_in_order_a_job_each_on_a_shared_gpu(pool: RayPool, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_results_in_order_a_job_each_on_a_shared_gpu(pool: RayPool, tmp_path: Pa
     assert pool.carry_out("squares", jobs) == refs
 
 
-def tell(laboratory, place: Path, *, target: str, on_step) -> None:
+def tell(worker_context, place: Path, *, target: str, on_step) -> None:
     """Says which process it is, and waits for longer than any test unless it is the second to try."""
     tries = len(list(place.glob("try-*")))
     (place / f"try-{tries}-{os.getpid()}").touch()
@@ -122,7 +122,7 @@ def test_a_killed_worker_comes_back_and_does_its_job_again(pool: RayPool, tmp_pa
     assert len(list(tmp_path.glob("try-*"))) == 2
 
 
-def poison(laboratory, place: Path, *, target: str, on_step) -> None:
+def poison(worker_context, place: Path, *, target: str, on_step) -> None:
     (place / f"victim-{os.getpid()}").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -140,19 +140,19 @@ def test_a_job_that_kills_every_worker_is_named(pool: RayPool, tmp_path: Path) -
 COMPLAINT = {"problem": "too high", "remedy": "lower it", "gate": "height", "value": 3.0, "limit": 2.0}
 
 
-def complain(laboratory, *, target: str, on_step) -> None:
+def complain(worker_context, *, target: str, on_step) -> None:
     raise GateFailed(**COMPLAINT)
 
 
-def break_down(laboratory, *, target: str, on_step) -> None:
+def break_down(worker_context, *, target: str, on_step) -> None:
     raise ZeroDivisionError("no error of ours")
 
 
-def forget(laboratory, *, target: str, on_step) -> None:
+def clear_worker_caches(worker_context, *, target: str, on_step) -> None:
     """Ends well without having published anything."""
 
 
-def test_errors_arrive_as_what_they_are(pool: RayPool, apparatus, splits, tmp_path: Path) -> None:
+def test_errors_arrive_as_what_they_are(pool: RayPool, context_config, splits, tmp_path: Path) -> None:
     target = tmp_path / "never.json"
     with pytest.raises(GateFailed) as raised:
         pool.carry_out("gate", [job(complain, target=target)])
@@ -168,8 +168,8 @@ def test_errors_arrive_as_what_they_are(pool: RayPool, apparatus, splits, tmp_pa
     with pytest.raises(ZeroDivisionError, match="no error of ours"):
         pool.carry_out("bug", [job(break_down, target=target)])
     with pytest.raises(WorkerLost, match="no result of never"):
-        pool.carry_out("nothing", [job(forget, target=target)])
-    pool.apparatus = apparatus(network=TooLarge())
+        pool.carry_out("nothing", [job(clear_worker_caches, target=target)])
+    pool.context_config = context_config(network=TooLarge())
     pool.workers.clear()
     with pytest.raises(BadData, match="8×8"):
         pool.carry_out("small images", [job(square, 1, tmp_path, target=target)])
@@ -184,14 +184,14 @@ class TooLarge:
     minimum_size: int = 9
 
 
-def hang(laboratory, *, target: str, on_step) -> None:
+def hang(worker_context, *, target: str, on_step) -> None:
     Path(target).with_suffix(".pid").write_text(str(os.getpid()))
     time.sleep(1000)
 
 
-def test_a_job_that_hangs_is_given_up(pool: RayPool, apparatus, tmp_path: Path) -> None:
+def test_a_job_that_hangs_is_given_up(pool: RayPool, context_config, tmp_path: Path) -> None:
     pool.carry_out("warm up", [job(square, 1, tmp_path, target=tmp_path / "1.json")])
-    pool.apparatus = apparatus(resources=Resources(job_hours=2 / 3600))
+    pool.context_config = context_config(resources=Resources(job_hours=2 / 3600))
     with pytest.raises(WorkerLost, match=r"hanging, slow: no result after") as raised:
         pool.carry_out("hanging", [job(hang, target=tmp_path / "slow.json")])
     assert "resources.job_hours" in raised.value.remedy
@@ -203,13 +203,13 @@ def test_a_job_that_hangs_is_given_up(pool: RayPool, apparatus, tmp_path: Path) 
     assert pool.workers == []
 
 
-def remember(laboratory, number: int, *, target: str, on_step) -> None:
+def remember(worker_context, number: int, *, target: str, on_step) -> None:
     on_step("inline", number, 2)
-    publish_json(target, [number, len(laboratory.test)])
+    publish_json(target, [number, len(worker_context.test)])
 
 
-def test_inline_does_the_same_without_ray(apparatus, splits, watcher, tmp_path: Path) -> None:
-    pool = InlinePool(apparatus(), splits, watcher)
+def test_inline_does_the_same_without_ray(context_config, splits, watcher, tmp_path: Path) -> None:
+    pool = InlinePool(context_config(), splits, watcher)
     jobs = [job(remember, number, target=tmp_path / f"{number}.json") for number in (2, 1)]
     publish_json(jobs[0].target, "earlier")
     refs = pool.carry_out("stage", jobs)
@@ -218,21 +218,23 @@ def test_inline_does_the_same_without_ray(apparatus, splits, watcher, tmp_path: 
     assert pool.watcher.steps == [("inline", "1", 1, 2)]
 
 
-def test_a_job_is_done_again_where_a_file_beside_its_target_is_missing(apparatus, splits, watcher, tmp_path) -> None:
+def test_a_job_is_done_again_where_a_file_beside_its_target_is_missing(
+    context_config, splits, watcher, tmp_path
+) -> None:
     beside = tmp_path / "beside.json"
     again = dataclasses.replace(job(remember, 1, target=tmp_path / "1.json"), beside=(str(beside),))
     publish_json(again.target, "earlier")
-    pool = InlinePool(apparatus(), splits, watcher)
+    pool = InlinePool(context_config(), splits, watcher)
     assert read_json(pool.carry_out("stage", [again])[0].path) == [1, 10]
     publish_json(again.target, "earlier")
     publish_json(beside, "there")
     assert read_json(pool.carry_out("stage", [again])[0].path) == "earlier"
 
 
-def look(laboratory, folder: Path, *, target: str, on_step) -> None:
+def look(worker_context, folder: Path, *, target: str, on_step) -> None:
     """Publishes its process, what it was given, and how many it has met of what is kept for one study."""
     met = ray.get_runtime_context().get_actor_id()
-    lot = {"process": os.getpid(), "actor": met, "images": len(laboratory.train), "met": len(seen(str(folder)))}
+    lot = {"process": os.getpid(), "actor": met, "images": len(worker_context.train), "met": len(seen(str(folder)))}
     seen(str(folder)).append(target)
     time.sleep(0.5)
     on_step("looking", 1, 1)
@@ -244,7 +246,7 @@ def seen(folder: str) -> list[str]:
     import tasks.runtime.worker_cache as memory
 
     if not hasattr(memory, "seen"):
-        memory.seen = remembered(1)(lambda folder: [])
+        memory.seen = worker_cache(1)(lambda folder: [])
     return memory.seen(folder)
 
 
@@ -259,10 +261,10 @@ def by(told: list[dict[str, Any]], key: str) -> set[Any]:
 
 @pytest.mark.timeout(600)
 def test_the_next_study_finds_the_workers_and_nothing_else(
-    apparatus, splits, watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context_config, splits, watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_here, "_waiting", here := ray_here.Waiting())
-    auto = apparatus(resources=Resources(device="auto"))
+    auto = context_config(resources=Resources(device="auto"))
     with ray_pool(auto, splits, watcher, tmp_path) as pool:
         first, board = looked(pool, tmp_path, "first", 4), pool.board
     assert by(first, "images") == {12}
@@ -296,7 +298,7 @@ def test_the_next_study_finds_the_workers_and_nothing_else(
     with ray_pool(auto, splits, watcher, tmp_path) as pool:
         fourth = looked(pool, tmp_path, "fourth", 1)
     assert by(fourth, "actor").isdisjoint(by(third, "actor"))
-    whole = apparatus(resources=Resources(device="auto", gpu_share=1.0))
+    whole = context_config(resources=Resources(device="auto", gpu_share=1.0))
     with ray_pool(whole, splits, watcher, tmp_path) as pool:
         (fifth,) = looked(pool, tmp_path, "fifth", 1)
     assert fifth["gpu"] == 1  # which the one that waited with half of it has made room for

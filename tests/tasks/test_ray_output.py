@@ -6,7 +6,7 @@ import pytest
 
 from tasks.runtime import ray_output
 
-RETRY = "Task Staff.do failed. There are 2 retries remaining"
+RETRY = "Task RayWorker.do failed. There are 2 retries remaining"
 DEATH = (
     "A worker died or was killed while executing a task by an unexpected system error: (1) the OOM killer, or (2) ..."
 )
@@ -32,7 +32,7 @@ def test_errors_of_rays_processes_are_kept_and_told_in_one_sentence(heard, capfd
     logging.getLogger("ray._private.worker").warning("Warning: the autoscaler")
     assert capfd.readouterr() == ("", "")
     assert ray_output.messages()[-3:] == [
-        "Task Staff.do failed. There are 2 retries remaining",
+        "Task RayWorker.do failed. There are 2 retries remaining",
         DEATH,
         "Warning: the autoscaler",
     ]

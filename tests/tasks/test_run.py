@@ -12,7 +12,7 @@ import pytest
 from flows.presets.parameter_diffusion import digits, smoke
 from models import CifarResNet
 from storage.datasets import Split, Splits
-from tasks.classifiers.laboratory import Apparatus
+from tasks.classifiers.classifier_context import ContextConfig
 from tasks.runtime import run as naming
 from tasks.runtime.resources import Resources
 from tasks.runtime.run import Run, digest, plain
@@ -50,8 +50,10 @@ def test_stage_sources_versions_and_salt_are_in_the_key(run: Run, monkeypatch: p
     assert len(keys) == 5
 
 
-def test_what_every_job_reads_is_in_the_key(run: Run, apparatus: Callable[..., Apparatus], splits: Splits) -> None:
-    given = apparatus()
+def test_what_every_job_reads_is_in_the_key(
+    run: Run, context_config: Callable[..., ContextConfig], splits: Splits
+) -> None:
+    given = context_config()
     bound = run.bound(splits.digest, given)
     keys = {run.product_key("a", 1), bound.product_key("a", 1)}
     changes = [
@@ -60,7 +62,7 @@ def test_what_every_job_reads_is_in_the_key(run: Run, apparatus: Callable[..., A
         {"resources": Resources(threads=2)},
     ]
     for fields in changes:
-        keys.add(run.bound(splits.digest, apparatus(**fields)).product_key("a", 1))
+        keys.add(run.bound(splits.digest, context_config(**fields)).product_key("a", 1))
     flipped = Split(images=255 - splits.test.images, labels=splits.test.labels)
     permuted = Split(images=splits.test.images, labels=splits.test.labels.flip(0))
     for part in ("train", "validation"):
@@ -69,7 +71,7 @@ def test_what_every_job_reads_is_in_the_key(run: Run, apparatus: Callable[..., A
     for fields in (*others, {"given_mean": (0.5,)}, {"given_std": (0.5,)}):
         keys.add(run.bound(dataclasses.replace(splits, **fields).digest, given).product_key("a", 1))
     assert len(keys) == 2 + len(changes) + 2 + len(others) + 2
-    same = apparatus(resources=Resources(actors=1, gpu_share=1.0, cache_gib=9.0, job_hours=1.0, device="cpu"))
+    same = context_config(resources=Resources(actors=1, gpu_share=1.0, cache_gib=9.0, job_hours=1.0, device="cpu"))
     assert run.bound(splits.digest, same).product_key("a", 1) == bound.product_key("a", 1)
     assert run.bound(splits.digest, same).product_key("a", same) == bound.product_key("a", given)
 

@@ -24,9 +24,9 @@ def look(_: object, *, target: str, on_step) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_job_in_this_process_has_them(threads: int, apparatus, splits, watcher, tmp_path: Path) -> None:
+def test_a_job_in_this_process_has_them(threads: int, context_config, splits, watcher, tmp_path: Path) -> None:
     before = torch.get_num_threads(), {name: os.environ.get(name) for name in VARIABLES}
-    pool = InlinePool(apparatus(resources=Resources(threads=threads)), splits, watcher)
+    pool = InlinePool(context_config(resources=Resources(threads=threads)), splits, watcher)
     (ref,) = pool.carry_out("look", [Job(work=look, arguments=(), target=str(tmp_path / "seen.json"), label="look")])
     seen = read_json(ref.path)
     assert seen["torch"] == threads

@@ -1,4 +1,4 @@
-"""A laboratory: equal networks for equal seeds, the layout of the strategy, images that must suit the network."""
+"""A context of classifiers: equal networks for equal seeds, the strategy's layout, images that suit the network."""
 
 from pathlib import Path
 
@@ -12,27 +12,27 @@ from storage.datasets import Split, Splits
 from storage.errors import WrongHash
 from storage.files import Ref
 from storage.formats import publish_tensors
-from tasks.classifiers import laboratory as tasks_laboratory
-from tasks.classifiers.laboratory import Laboratory
+from tasks.classifiers import classifier_context as tasks_laboratory
+from tasks.classifiers.classifier_context import ClassifierContext
 
 
-def test_images_that_are_too_small_are_refused_at_once(apparatus, splits) -> None:
+def test_images_that_are_too_small_are_refused_at_once(context_config, splits) -> None:
     network = ConvNet()
     assert network.minimum_size <= 8
-    Laboratory(apparatus(network=network), splits)
+    ClassifierContext(context_config(network=network), splits)
 
     class Large(ConvNet):
         minimum_size = 9
 
     with pytest.raises(BadData, match="images of squares are 8×8, conv_net needs 9×9") as raised:
-        Laboratory(apparatus(network=Large()), splits)
+        ClassifierContext(context_config(network=Large()), splits)
     assert "data.size=9" in raised.value.remedy
 
 
-def test_a_vision_transformer_takes_whole_patches_only(apparatus, splits) -> None:
+def test_a_vision_transformer_takes_whole_patches_only(context_config, splits) -> None:
     network = TorchvisionNetwork(name="vit_b_16")
     with pytest.raises(BadData, match="images of squares are 8×8, torchvision needs 16×16"):
-        Laboratory(apparatus(network=network), splits)
+        ClassifierContext(context_config(network=network), splits)
     for height, width, size in ((28, 28, 32), (32, 48, 32), (55, 55, 48)):
         parts = {
             name: Split(images=torch.zeros(2, 3, height, width, dtype=torch.uint8), labels=torch.arange(2))
@@ -40,57 +40,57 @@ def test_a_vision_transformer_takes_whole_patches_only(apparatus, splits) -> Non
         }
         other = Splits(name="other", classes=("a", "b"), **parts)
         with pytest.raises(BadSetting, match=f"other are {height}×{width}.*vit_b_16.*patches of 16×16") as raised:
-            Laboratory(apparatus(network=network), other)
+            ClassifierContext(context_config(network=network), other)
         assert f"data.size={size} " in raised.value.remedy
     whole = {name: Split(images=part.images[..., :48, :48], labels=part.labels) for name, part in parts.items()}
-    Laboratory(apparatus(network=network), Splits(name="other", classes=("a", "b"), **whole))
+    ClassifierContext(context_config(network=network), Splits(name="other", classes=("a", "b"), **whole))
 
 
-def test_an_invertible_network_needs_images_that_can_be_halved(apparatus, splits) -> None:
-    Laboratory(apparatus(network=InvertibleNetwork(levels=2, steps=1, hidden=4)), splits)
+def test_an_invertible_network_needs_images_that_can_be_halved(context_config, splits) -> None:
+    ClassifierContext(context_config(network=InvertibleNetwork(levels=2, steps=1, hidden=4)), splits)
     parts = {
         name: Split(images=torch.zeros(2, 1, 28, 28, dtype=torch.uint8), labels=torch.arange(2))
         for name in ("train", "validation", "test")
     }
     other = Splits(name="other", classes=("a", "b"), **parts)
     with pytest.raises(BadSetting, match="28×28 pixels cannot be halved 3 times") as raised:
-        Laboratory(apparatus(network=InvertibleNetwork()), other)
+        ClassifierContext(context_config(network=InvertibleNetwork()), other)
     assert "fewer levels" in raised.value.remedy
 
 
-def test_the_layout_is_what_the_strategy_keeps(apparatus, splits) -> None:
+def test_the_layout_is_what_the_strategy_keeps(context_config, splits) -> None:
     training = Training(epochs=1, batch_size=4)
     strategy = LastPhase(keep=("layer4.1.bn2.*", "linear.bias"), first=training, then=training)
-    laboratory = Laboratory(apparatus(network=CifarResNet(width=2), strategy=strategy), splits)
-    shapes = {entry.name: entry.shape for entry in laboratory.layout.entries}
+    worker_context = ClassifierContext(context_config(network=CifarResNet(width=2), strategy=strategy), splits)
+    shapes = {entry.name: entry.shape for entry in worker_context.layout.entries}
     assert shapes == {"layer4.1.bn2.weight": (16,), "layer4.1.bn2.bias": (16,), "linear.bias": (3,)}
     unknown = LastPhase(keep=("layer9.*",), first=training, then=training)
     with pytest.raises(BadSetting, match=r"layer9\.\*"):
-        _ = Laboratory(apparatus(strategy=unknown), splits).layout
+        _ = ClassifierContext(context_config(strategy=unknown), splits).layout
 
 
-def test_networks_come_from_a_seed_or_from_a_file(apparatus, splits, tmp_path: Path) -> None:
-    laboratory = Laboratory(apparatus(), splits)
-    one, again, other = (laboratory.network(seed).state_dict() for seed in (1, 1, 2))
+def test_networks_come_from_a_seed_or_from_a_file(context_config, splits, tmp_path: Path) -> None:
+    worker_context = ClassifierContext(context_config(), splits)
+    one, again, other = (worker_context.network(seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
     base = publish_tensors(tmp_path / "base.safetensors", one, {})
-    stored = laboratory.network(2, base).state_dict()
+    stored = worker_context.network(2, base).state_dict()
     assert all(torch.equal(one[name], stored[name]) for name in one)
     with pytest.raises(WrongHash):
-        laboratory.network(2, Ref(base.path, "0" * 64))
+        worker_context.network(2, Ref(base.path, "0" * 64))
 
 
-def test_norms_are_recalibrated_on_images_spread_over_the_training_split(apparatus, splits, monkeypatch) -> None:
+def test_norms_are_recalibrated_on_images_spread_over_the_training_split(context_config, splits, monkeypatch) -> None:
     monkeypatch.setattr(tasks_laboratory, "CALIBRATION", 4)
     training = Training(epochs=1, batch_size=4)
     strategy = LastPhase(keep=("*",), buffers="recalibrate", first=training, then=training)
-    laboratory = Laboratory(apparatus(network=CifarResNet(width=2), strategy=strategy), splits)
-    layout = laboratory.layout
-    rows = torch.stack([layout.flatten(laboratory.network(seed).state_dict()) for seed in (1, 2)])
-    predicted = laboratory.predictions(laboratory.network(0), layout, rows, splits.test.images)
+    worker_context = ClassifierContext(context_config(network=CifarResNet(width=2), strategy=strategy), splits)
+    layout = worker_context.layout
+    rows = torch.stack([layout.flatten(worker_context.network(seed).state_dict()) for seed in (1, 2)])
+    predicted = worker_context.predictions(worker_context.network(0), layout, rows, splits.test.images)
     for seed, found in zip((1, 2), predicted, strict=True):
-        network = laboratory.network(seed)
+        network = worker_context.network(seed)
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None  # averages over all that it sees
@@ -101,12 +101,12 @@ def test_norms_are_recalibrated_on_images_spread_over_the_training_split(apparat
     assert len({*predicted.flatten().tolist()}) > 1
 
 
-def test_predictions_are_those_of_each_row_written_into_the_network(apparatus, splits) -> None:
-    laboratory = Laboratory(apparatus(), splits)
-    network, layout = laboratory.network(0).eval(), laboratory.layout
+def test_predictions_are_those_of_each_row_written_into_the_network(context_config, splits) -> None:
+    worker_context = ClassifierContext(context_config(), splits)
+    network, layout = worker_context.network(0).eval(), worker_context.layout
     rows = torch.randn(5, layout.size, generator=torch.Generator().manual_seed(0))
-    predicted = laboratory.predictions(network, layout, rows, laboratory.test.images)
-    accuracy = laboratory.validation_accuracy(network, layout, rows)
+    predicted = worker_context.predictions(network, layout, rows, worker_context.test.images)
+    accuracy = worker_context.validation_accuracy(network, layout, rows)
     for index, row in enumerate(rows):
         written = {name: value[0] for name, value in layout.restore(row[None]).items()}
         network.load_state_dict(network.state_dict() | written)

@@ -34,8 +34,8 @@ CALIBRATION = 512
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Apparatus:
-    """The part of a study that decides what a laboratory holds."""
+class ContextConfig:
+    """The part of a study that decides what a worker's context holds."""
 
     data: Data
     network: Network
@@ -47,25 +47,25 @@ class Apparatus:
         """What of it any job may read, whatever its arguments; `strategy` only where rows are collected or written."""
         return self.data, self.network, self.resources
 
-    def open(self, splits: Splits) -> "Laboratory":
-        return Laboratory(self, splits)
+    def open(self, splits: Splits) -> "ClassifierContext":
+        return ClassifierContext(self, splits)
 
 
-class Laboratory:
+class ClassifierContext:
     """One device's worth of a study. Raises `BadData` or `BadSetting` where the images do not suit the network."""
 
-    def __init__(self, apparatus: Apparatus, splits: Splits) -> None:
-        self.apparatus, self.splits = apparatus, splits
-        _check_size(apparatus.network, splits)
-        self.device = apparatus.resources.torch_device()
+    def __init__(self, context_config: ContextConfig, splits: Splits) -> None:
+        self.context_config, self.splits = context_config, splits
+        _check_size(context_config.network, splits)
+        self.device = context_config.resources.torch_device()
         self.train: Split = splits.train.to(self.device)
         self.validation: Split = splits.validation.to(self.device)
         self.test: Split = splits.test.to(self.device)
-        self.augment = partial(_augment, apparatus.data)
+        self.augment = partial(_augment, context_config.data)
 
     def network(self, seed: int, base: Ref | None = None) -> nn.Module:
         """A classifier on the device: freshly initialised from `seed`, or with the state stored at `base`."""
-        network = _build(self.apparatus, self.splits, seed)
+        network = _build(self.context_config, self.splits, seed)
         if base is not None:
             verify_ref(base)
             network.load_state_dict(read_tensors(base.path)[0])
@@ -74,18 +74,20 @@ class Laboratory:
 
     @functools.cached_property
     def layout(self) -> Layout:
-        return self.layout_for(self.apparatus, self.splits)
+        return self.layout_for(self.context_config, self.splits)
 
     @staticmethod
-    def layout_for(apparatus: Apparatus, splits: Splits) -> Layout:
+    def layout_for(context_config: ContextConfig, splits: Splits) -> Layout:
         """Which numbers the rows of a study hold. Raises `BadSetting` where the strategy names unknown parameters."""
-        return choose(_build(apparatus, splits, 0), apparatus.strategy.keep, buffers=apparatus.strategy.buffers)
+        return choose(
+            _build(context_config, splits, 0), context_config.strategy.keep, buffers=context_config.strategy.buffers
+        )
 
     @staticmethod
-    def check_plan(apparatus: Apparatus, splits: Splits) -> None:
+    def check_plan(context_config: ContextConfig, splits: Splits) -> None:
         """Raises `BadSetting` for what a collection would find out in a later phase: unknown names, too many rows."""
-        _check_size(apparatus.network, splits)
-        network, strategy = _build(apparatus, splits, 0), apparatus.strategy
+        _check_size(context_config.network, splits)
+        network, strategy = _build(context_config, splits, 0), context_config.strategy
         patterns = {strategy.keep}
         for phase in strategy.phases():
             planned_steps(phase, phase.training, len(splits.train))
@@ -104,7 +106,7 @@ class Laboratory:
         *,
         images: Split | None = None,
     ) -> Iterator[Snapshot]:
-        """One phase of collection on this laboratory's training images, or on others."""
+        """One phase of collection on this context's training images, or on others."""
         images = images or self.train
         return run_phase(
             network,
@@ -115,7 +117,7 @@ class Laboratory:
             validation=(self.validation.images, self.validation.labels),
             augment=self.augment,
             seed=seed,
-            cache_bytes=self.apparatus.resources.cache_bytes,
+            cache_bytes=self.context_config.resources.cache_bytes,
             record=record,
             on_step=on_step,
         )
@@ -134,7 +136,7 @@ class Laboratory:
     @property
     def groups(self) -> Groups:
         """Which hidden units of the study's network can change places."""
-        return models.permutation_groups(self.apparatus.network, shape=self.splits.shape)
+        return models.permutation_groups(self.context_config.network, shape=self.splits.shape)
 
     def predictions(
         self,
@@ -189,9 +191,9 @@ def _check_size(network: Network, splits: Splits) -> None:
         raise BadSetting(problem=f"{images}: {problem}", remedy="choose fewer levels, or another data.size")
 
 
-def _build(apparatus: Apparatus, splits: Splits, seed: int) -> nn.Module:
+def _build(context_config: ContextConfig, splits: Splits, seed: int) -> nn.Module:
     return models.build(
-        apparatus.network,
+        context_config.network,
         classes=len(splits.classes),
         shape=splits.shape,
         mean=splits.mean,

@@ -1,4 +1,4 @@
-"""What jobs about photographs need: the squares on a device. Made once per worker, in the laboratory's place."""
+"""What jobs about photographs need: the squares on a device. Made once per worker, in the classifiers' place."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from tasks.runtime.resources import Resources
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DarkroomApparatus:
+class PhotoContextConfig:
     """What decides which device the photographs lie on; the photographs themselves are the pool's splits."""
 
     resources: Resources = dataclasses.field(default_factory=Resources)
@@ -17,16 +17,16 @@ class DarkroomApparatus:
         """What of it any job may read, whatever its arguments."""
         return (self.resources,)
 
-    def open(self, splits: Splits) -> "Darkroom":
-        return Darkroom(self, splits)
+    def open(self, splits: Splits) -> "PhotoContext":
+        return PhotoContext(self, splits)
 
 
-class Darkroom:
+class PhotoContext:
     """Squares of photographs, uint8 (n, 3, size, size); a label is the photograph that a square was cut out of."""
 
-    def __init__(self, apparatus: DarkroomApparatus, splits: Splits) -> None:
-        self.apparatus, self.splits = apparatus, splits
-        self.device = apparatus.resources.torch_device()
+    def __init__(self, context_config: PhotoContextConfig, splits: Splits) -> None:
+        self.context_config, self.splits = context_config, splits
+        self.device = context_config.resources.torch_device()
         self.train: Split = splits.train.to(self.device)
         self.validation: Split = splits.validation.to(self.device)
         self.test: Split = splits.test.to(self.device)
