@@ -5,9 +5,9 @@ from pathlib import Path
 from flows.announcements import announce
 from flows.publish import artifact, track
 from methods.errors import BadData, WeightsmithError
-from storage import outbox
 from storage.formats import read_json
-from storage.tracking import TrackingFailed, shown_uri
+from storage.tracking import outbox
+from storage.tracking.runs import TrackingFailed, shown_uri
 
 LONGEST = 200
 """Characters of an error in a warning; libraries put whole addresses and causes into one line."""

@@ -15,9 +15,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from storage import datasets, outbox
+from storage import datasets
 from storage.errors import StorageError
 from storage.lock import home_lock
+from storage.tracking import outbox
 from tasks.runtime.cluster import ClusterError, connected
 from tasks.runtime.source_digest import ROOT
 
@@ -103,7 +104,7 @@ def prefect(_: Path) -> Finding:
 
 
 def mlflow(home: Path) -> Finding:
-    from storage.tracking import TrackingFailed, reach, shown_uri, tracking_uri
+    from storage.tracking.runs import TrackingFailed, reach, shown_uri, tracking_uri
 
     try:
         left = len(outbox.waiting(home))

@@ -13,7 +13,7 @@ from flows.publish import report
 from methods.errors import GateFailed, WeightsmithError
 from storage.files import publish
 from storage.formats import publish_json
-from storage.tracking import shown_uri
+from storage.tracking.runs import shown_uri
 from tasks.runtime.ray_output import messages
 
 TRACEBACK = "traceback.txt"

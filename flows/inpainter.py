@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from flows.home import home_folder
 from flows.presets.inpainting import small
-from flows.report.inpainter_sheet import sheet
+from flows.report.image_protection.inpainter_sheet import sheet
 from flows.studies.overrides import validated
 from storage import photographs
 from storage.datasets import Split, Splits

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from flows.progress import console, displayed
-from flows.report.protection_sheet import Shown, sheet
+from flows.report.image_protection.protection_sheet import Shown, sheet
 from methods.errors import BadSetting
 from methods.protection.distortions import Distortions
 from methods.protection.judging import Judge

@@ -8,8 +8,8 @@ from typing import Any
 from flows.report.chapter import chapter_of
 from flows.report.table import markdown
 from flows.studies import STUDIES
-from storage.tracking import log_run
-from storage.tracking_children import Child
+from storage.tracking.children import Child
+from storage.tracking.runs import log_run
 from tasks.runtime.stage import stage
 
 

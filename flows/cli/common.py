@@ -41,7 +41,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except WeightsmithError as error:
-        from storage.tracking import shown_uri
+        from storage.tracking.runs import shown_uri
 
         click.echo(f"error: {shown_uri(str(error))}", err=True)
         sys.exit(2 if isinstance(error, BadSetting) else 1)
@@ -69,7 +69,7 @@ def prefect_below(home: Path | None) -> Iterator[None]:
 def finish(folder: str) -> None:
     """The table of a run, and where to find the rest."""
     from flows.report.table import render
-    from storage.tracking import shown_uri, tracking_uri
+    from storage.tracking.runs import shown_uri, tracking_uri
 
     path = Path(folder)
     summary = json.loads((path / "summary.json").read_text())

@@ -23,7 +23,7 @@ def log(run: Path | None, home: Path | None) -> None:
         from flows.delivery import log_one, runs_in, send_waiting
         from flows.home import home_folder
         from storage.lock import home_lock
-        from storage.tracking import shown_uri, tracking_uri
+        from storage.tracking.runs import shown_uri, tracking_uri
 
         folder = home_folder(str(home) if home else None)
         with home_lock(folder):

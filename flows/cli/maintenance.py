@@ -36,7 +36,7 @@ def verify(path: str) -> None:
 def ui(home: Path | None, port: int) -> None:
     """Open MLflow on the home folder, until Ctrl-C."""
     from flows.home import home_folder
-    from storage.tracking import ui_command
+    from storage.tracking.runs import ui_command
 
     command, settings = ui_command(home_folder(str(home) if home else None), port)
     os.execvpe(

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, PURPLE, styled
 from flows.report.tables import Table
-from storage.tracking_children import Child, models_child, unfit_child
+from storage.tracking.children import Child, models_child, unfit_child
 from tasks.generation.summarise_ablations import BASE, has_models
 from tasks.results.formatting import interval, percent, signed
 from tasks.results.unfit import UNFIT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from flows.report.tables import Table
 from flows.studies import STUDIES
 from methods.errors import BadData
-from storage.tracking_children import Child
+from storage.tracking.children import Child
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

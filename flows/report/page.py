@@ -9,12 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flows.report import nights, shortfalls
+from flows.report import shortfalls
 from flows.report.chapter import Plot, chapter_of
 from flows.report.claims import claim_rows
+from flows.report.nights import page as nights
 from methods.errors import BadData
 from storage.files import publish
-from storage.tracking_values import parameters
+from storage.tracking.values import parameters
 from tasks.results import formatting as words
 
 
@@ -83,7 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _environment() -> Environment:
-    loader = FileSystemLoader(Path(__file__).parent)
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from flows.report.chapter import Plot
 from flows.report.style import BLUE, GREEN, INK, ORANGE, styled
 from flows.report.tables import Table
-from storage.tracking_children import Child, unfit_child
-from storage.tracking_values import metrics
+from storage.tracking.children import Child, unfit_child
+from storage.tracking.values import metrics
 from tasks.results.formatting import interval, meaning, percent, phrase
 from tasks.results.unfit import UNFIT
 

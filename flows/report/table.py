@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from flows.report.chapter import chapter_of
-from flows.report.nights_table import nights_table
+from flows.report.nights.table import nights_table
 from flows.report.tables import plain
 from tasks.results.formatting import duration
 

@@ -196,5 +196,5 @@ SPEC = StudySpec(
     body=protect_and_edit,
     description="Regions of photographs protected from inpainting; choose a preset, or give the whole configuration.",
     presets=("flows.presets.image_protection",),
-    chapter="flows.report.image_protection",
+    chapter="flows.report.image_protection.chapter",
 )

@@ -158,5 +158,5 @@ SPEC = StudySpec(
     body=train_and_invert,
     description="Invertible classifiers, what they fail to see; choose a preset, or give the whole configuration.",
     presets=("flows.presets.invertibility",),
-    chapter="flows.report.invertibility",
+    chapter="flows.report.invertibility.chapter",
 )

@@ -112,5 +112,5 @@ SPEC = StudySpec(
     body=generate_and_compare,
     description="One study; choose a preset, or give the whole configuration.",
     presets=("flows.presets.parameter_diffusion", "flows.presets.whole_networks"),
-    chapter="flows.report.parameter_diffusion",
+    chapter="flows.report.parameter_diffusion.chapter",
 )

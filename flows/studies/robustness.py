@@ -180,5 +180,5 @@ SPEC = StudySpec(
     body=attack_and_compare,
     description="Attacks on networks, defended variants and generated models; choose a preset or give a configuration.",
     presets=("flows.presets.robustness",),
-    chapter="flows.report.robustness",
+    chapter="flows.report.robustness.chapter",
 )

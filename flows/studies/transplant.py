@@ -176,5 +176,5 @@ SPEC = StudySpec(
     body=transplant_and_compare,
     description="Collected and generated parameters in other networks; choose a preset, or give a configuration.",
     presets=("flows.presets.transplant",),
-    chapter="flows.report.transplant",
+    chapter="flows.report.transplant.chapter",
 )

@@ -24,8 +24,7 @@ PRESENTING = (
     "flows/prefect_home.py",
     "flows/progress.py",
     "flows/publish.py",
-    "storage/tracking*.py",
-    "storage/outbox.py",
+    "storage/tracking/**",
     "tasks/runtime/environment.py",
 )
 """Presentation, publishing and the command line: no product depends on them."""

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from flows.nightly import tonight
 from flows.publish import children
-from flows.report.image_protection import journeys, triggered
-from flows.report.image_protection_tables import hiding
+from flows.report.image_protection.chapter import journeys, triggered
+from flows.report.image_protection.tables import hiding
 from flows.report.page import build
 from flows.report.table import markdown, render
 from flows.studies import changed, resolve

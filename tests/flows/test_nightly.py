@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from flows.nightly import ROTATING_SEED, rotating_seed, tonight
 from flows.studies import STUDIES, resolve
 from methods.errors import BadSetting
-from storage.tracking import tracking_uri
+from storage.tracking.runs import tracking_uri
 from storage.verification import verify
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from mlflow.tracking import MlflowClient
 
-from storage.tracking import tracking_uri
+from storage.tracking.runs import tracking_uri
 from tests.flows.conftest import SMALL
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]

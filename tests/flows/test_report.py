@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 import pytest
 import rich.console
 
-from flows.report.comparison import comparison
 from flows.report.page import build
+from flows.report.parameter_diffusion.comparison import comparison
 from flows.report.table import markdown, render
 from methods.errors import BadData
 from tasks.results.formatting import duration, moment, number, percent, signed, size

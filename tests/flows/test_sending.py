@@ -12,8 +12,8 @@ from flows import runner as running
 from flows.cli.main import main
 from flows.runner import RunOptions, study_run
 from flows.studies import resolve
-from storage import outbox
-from storage.tracking import TrackingFailed
+from storage.tracking import outbox
+from storage.tracking.runs import TrackingFailed
 
 STUDY = resolve("parameter_diffusion", "smoke")
 

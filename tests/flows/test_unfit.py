@@ -23,7 +23,7 @@ from methods.generation import latent_ddpm
 from models import CifarResNet
 from storage import datasets
 from storage.formats import read_json
-from storage.tracking import log_run
+from storage.tracking.runs import log_run
 from tasks.exchange.export_models import models_of
 from tasks.generation.summarise_ablations import summarise_cells
 from tasks.robustness.attack_configs import Attempt

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from storage import outbox
+from storage.tracking import outbox
 
 
 def ended(home: Path, *runs: str) -> None:

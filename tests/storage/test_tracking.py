@@ -10,8 +10,8 @@ import pytest
 
 from flows.publish import children as children_of
 from methods.errors import BadData
-from storage.tracking import TrackingFailed, log_run, shown_uri, ui_command
-from storage.tracking_values import batches, by_role, metrics, parameters
+from storage.tracking.runs import TrackingFailed, log_run, shown_uri, ui_command
+from storage.tracking.values import batches, by_role, metrics, parameters
 
 pytestmark = pytest.mark.stack
 

@@ -103,7 +103,7 @@ def test_every_other_source_counts(tmp_path: Path) -> None:
         "flows/presets/smoke.py",
         "flows/cli/main.py",
         "flows/cli/run.py",
-        "storage/tracking_values.py",
+        "storage/tracking/values.py",
         "tasks/results/formatting.py",
         "tasks/page.css",
         "tests/a.py",

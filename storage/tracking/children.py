@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from storage.tracking_values import metrics
+from storage.tracking.values import metrics
 
 Series = list[tuple[str, float, int]]
 

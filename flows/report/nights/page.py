@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from flows.nights.claims import BY_NAME
 from flows.nights.headlines import HEADLINES, Headline
 from flows.report.chapter import Plot
-from flows.report.nights_rows import (
+from flows.report.nights.rows import (
     SPREAD,
     claim_cells,
     headline_cells,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.report.comparison import baselines_of, subject_of
+from flows.report.parameter_diffusion.comparison import baselines_of, subject_of
 from flows.report.style import PANELS
 from tasks.results.formatting import GENERATORS, number, percent
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.report import held_out, transplant_figures
 from flows.report.chapter import Plot
 from flows.report.tables import Table
-from flows.report.transplant_rows import HEADS, rows
-from storage.tracking_children import Child, models_child, unfit_child
+from flows.report.transplant import figures as transplant_figures
+from flows.report.transplant import held_out
+from flows.report.transplant.rows import HEADS, rows
+from storage.tracking.children import Child, models_child, unfit_child
 from tasks.results.formatting import interval, percent, signed
 from tasks.results.unfit import UNFIT
 from tasks.transplant.recipients import BADNETS

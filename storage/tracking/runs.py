@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methods.errors import BadData, WeightsmithError
-from storage.tracking_children import Child
-from storage.tracking_values import batches, by_role, curve_metrics, metrics, parameters
+from storage.tracking.children import Child
+from storage.tracking.values import batches, by_role, curve_metrics, metrics, parameters
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

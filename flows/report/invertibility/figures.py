@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flows.report.invertibility_rows import NAMES, SHORT
-from flows.report.robustness_figures import pixels
+from flows.report.invertibility.rows import NAMES, SHORT
+from flows.report.robustness.figures import pixels
 from flows.report.style import BLUE, GREY, INK, ORANGE, SKY, styled
 from tasks.invertibility.invertible_training import CE, CONTROL, ICE
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.report import robustness_figures
 from flows.report.chapter import Plot
+from flows.report.robustness import figures as robustness_figures
 from flows.report.tables import Table
 from methods.evaluation.distribution import difference
-from storage.tracking_children import Child
-from storage.tracking_values import metrics
+from storage.tracking.children import Child
+from storage.tracking.values import metrics
 from tasks.results.formatting import duration, interval, number, percent, signed
 from tasks.results.unfit import UNFIT
 from tasks.robustness.attack_verdict import ranked, standing

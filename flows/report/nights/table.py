@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flows.report.nights_rows import SPREAD, claim_cells, headline_cells, night_cells, shown_headlines, write
+from flows.report.nights.rows import SPREAD, claim_cells, headline_cells, night_cells, shown_headlines, write
 
 NIGHT = ("night", "state", "time", "CPU time", "remarks")
 CLAIM = ("claim", "holds on", "bound", "mean", "worst")

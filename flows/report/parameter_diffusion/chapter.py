@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.report import audit, captions, figures
 from flows.report.chapter import Plot
-from flows.report.comparison import HEADS, baselines_of, comparison, subject_of
+from flows.report.parameter_diffusion import audit, captions, figures
+from flows.report.parameter_diffusion.comparison import HEADS, baselines_of, comparison, subject_of
 from flows.report.shortfalls import has_numbers, with_numbers
 from flows.report.tables import Table
-from storage.tracking_children import Child, models_child, unfit_child
+from storage.tracking.children import Child, models_child, unfit_child
 from tasks.results.formatting import interval, number, percent, signed, size
 from tasks.results.unfit import UNFIT
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.report import invertibility_figures, invertibility_rows
 from flows.report.chapter import Plot
-from flows.report.invertibility_rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS, heads, rows
+from flows.report.invertibility import figures as invertibility_figures
+from flows.report.invertibility import rows as invertibility_rows
+from flows.report.invertibility.rows import MARKS, METAMERS, NUMERICS, PUBLISHED, READERS, heads, rows
 from flows.report.tables import Table
-from storage.tracking_children import Child, unfit_child
-from storage.tracking_values import metrics
+from storage.tracking.children import Child, unfit_child
+from storage.tracking.values import metrics
 
 
 def plots(summary: Mapping[str, Any], details: Mapping[str, Any]) -> list[Plot]:

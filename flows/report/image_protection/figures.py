@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from flows.report.protection_sheet import Shown, sheet, tiled
+from flows.report.image_protection.protection_sheet import Shown, sheet, tiled
 from flows.report.style import GREY, INK, ORANGE, SEEDS, panels, styled
 from tasks.results.formatting import number
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flows.report import image_protection_figures as figures
 from flows.report.chapter import Plot
-from flows.report.image_protection_tables import content, measured
+from flows.report.image_protection import figures
+from flows.report.image_protection.tables import content, measured
 from flows.report.tables import Table
-from storage.tracking_children import Child, unfit_child
-from storage.tracking_values import metrics
+from storage.tracking.children import Child, unfit_child
+from storage.tracking.values import metrics
 from tasks.protection.backdoor_training import IMPLANTED
 from tasks.results.formatting import number, percent
 from tasks.results.unfit import UNFIT

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.report import audit_figures
 from flows.report.chapter import Plot
+from flows.report.parameter_diffusion import audit_figures
 from tasks.results.formatting import GENERATORS, interval, percent, signed
 
 MEANINGS = {
