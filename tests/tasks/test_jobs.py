@@ -66,8 +66,8 @@ def test_every_argument_the_work_and_the_product_count(run: Run) -> None:
         name(run, ref),
         name(run, (ref, ref)),
         name(run, Ref("/a/file", "01")),
-        name(run, Folder("/home/store/set")),
-        name(run, Folder("/home/store/other")),
+        name(run, Folder("base/store/set")),
+        name(run, Folder("base/store/other")),
         name(run, dataclasses.replace(run, seed=7)),
     ]
     assert len(set(names)) == len(names)
@@ -75,8 +75,8 @@ def test_every_argument_the_work_and_the_product_count(run: Run) -> None:
 
 def test_a_file_counts_by_its_content_and_a_folder_by_its_name(run: Run, tmp_path: Path) -> None:
     assert name(run, Ref("/a/file", "00")) == name(run, Ref("s3://bucket/elsewhere", "00"))
-    assert name(run, Folder("/home/store/set")) == name(run, Folder("/other/store/set"))
-    assert name(run, Home("/home")) == name(run, Home("/other"))
+    assert name(run, Folder("base/store/set")) == name(run, Folder("elsewhere/store/set"))
+    assert name(run, Home("base")) == name(run, Home("elsewhere"))
     moved = dataclasses.replace(run, home=str(tmp_path / "other"), run_id="s")
     assert name(run, run, 1) == name(moved, moved, 1)
 
