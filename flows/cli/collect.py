@@ -8,7 +8,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, told
+from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, user_errors
 from methods.errors import BadSetting
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def collect(
     from flows.studies import resolve
     from flows.studies.strategies import Strategies
 
-    with told():
+    with user_errors():
         study = resolve("strategies", preset, changes)
         assert isinstance(study, Strategies)
         origins = tuple(which for which, wanted in ((False, clean or not poisoned), (True, poisoned)) if wanted)

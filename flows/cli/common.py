@@ -33,7 +33,7 @@ fresh_option = click.option("--fresh", is_flag=True, help="Use nothing that earl
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """An error is one message: exit code 2 where the user's input is at fault, 1 where the run is.
 
     The traceback of an error that no code here raises on purpose goes into a file, which the message names.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, told
+from flows.cli.common import examples, home_option, output, prefect_below, preset_option, set_option, user_errors
 
 if TYPE_CHECKING:
     from flows.import_export import Found
@@ -48,7 +48,7 @@ def import_(
     """
     from flows.studies import resolve
 
-    with told():
+    with user_errors():
         study = cast("ParameterDiffusion", resolve("parameter_diffusion", preset, changes))
         with prefect_below(home):
             from flows.import_export import import_rows
@@ -91,7 +91,7 @@ def export(source: Path, target: Path, rows: str, seed: int | None, form: str, h
 
     data.pt and folder are p-diff's two formats; safetensors is a whole network per file.
     """
-    with told(), prefect_below(home):
+    with user_errors(), prefect_below(home):
         from flows.import_export import export_models
 
         count, accuracy = export_models(

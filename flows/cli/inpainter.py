@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.cli.common import examples, home_option, output, prefect_below, set_option, told
+from flows.cli.common import examples, home_option, output, prefect_below, set_option, user_errors
 
 if TYPE_CHECKING:
     from flows.inpainter import Trained
@@ -42,7 +42,7 @@ def train_inpainter(
     """
     from flows.inpainter import as_json, recipe_of
 
-    with told():
+    with user_errors():
         recipe = recipe_of(data, changes, steps=steps, seed=seed)
         if show:
             click.echo(as_json(recipe))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.common import examples, home_option, output, prefect_below, told
+from flows.cli.common import examples, home_option, output, prefect_below, user_errors
 
 
 @click.command(
@@ -19,7 +19,7 @@ def log(run: Path | None, home: Path | None) -> None:
 
     Runs wait there when the tracking server could not be reached. A run that was logged before is not logged twice.
     """
-    with told(), prefect_below(home):
+    with user_errors(), prefect_below(home):
         from flows.delivery import log_one, runs_in, send_waiting
         from flows.home import home_folder
         from storage.lock import home_lock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.common import examples, home_option, output, prefect_below, told
+from flows.cli.common import examples, home_option, output, prefect_below, user_errors
 
 
 @click.command(
@@ -18,7 +18,7 @@ def verify(path: str) -> None:
     """Check every hash of the snapshot set in the folder PATH."""
     from storage.verification import verify as check
 
-    with told():
+    with user_errors():
         found = check(path)
         for file in found.files:
             output.print(f"{'damaged' if file.error else 'ok':<8} {file.file}", highlight=False)
@@ -48,7 +48,7 @@ def ui(home: Path | None, port: int) -> None:
 @home_option
 def doctor(home: Path | None) -> None:
     """Check versions, devices, Ray, Prefect, MLflow, data and disk."""
-    with told(), prefect_below(home):
+    with user_errors(), prefect_below(home):
         from flows.doctor import examine
         from flows.home import home_folder
 

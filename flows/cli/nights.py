@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from flows.cli.common import examples, finish, home_option, prefect_below, preset_option, told
+from flows.cli.common import examples, finish, home_option, prefect_below, preset_option, user_errors
 
 
 @click.command(
@@ -40,7 +40,7 @@ def nights(
     """
     from flows.nights.request import Nights, by_study, parse_date
 
-    with told():
+    with user_errors():
         wanted = Nights(
             first=parse_date(first),
             count=count,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.cli.common import examples, home_option, output, prefect_below, told
+from flows.cli.common import examples, home_option, output, prefect_below, user_errors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +100,7 @@ def protect(
     noise of the same size stands beside the protection: what is not better than it protects nothing. What the same
     command made before is found again.
     """
-    with told(), prefect_below(home):
+    with user_errors(), prefect_below(home):
         from flows.protect_photos import editor_of, losses_of, method_of
         from flows.protect_photos import protect as work
         from flows.protect_requests import planned

@@ -16,7 +16,7 @@ from flows.cli.common import (
     preset_option,
     seed_option,
     set_option,
-    told,
+    user_errors,
 )
 
 
@@ -45,7 +45,7 @@ def run(study: str, preset: str, changes: tuple[str, ...], seed: int | None, hom
     """Run STUDY, or go on with it where an earlier run was interrupted."""
     from flows.studies import resolve
 
-    with told():
+    with user_errors():
         configuration = resolve(study, preset, changes, seed=seed)
         with prefect_below(home):
             from flows.deployments import FLOWS
@@ -74,7 +74,7 @@ def nightly(preset: str, seed: Any, home: Path | None, fresh: bool) -> None:
     """Run every study that takes part in the nightly, or resume the night that was interrupted."""
     from flows.studies import STUDIES, resolve
 
-    with told():
+    with user_errors():
         for study in [name for name, kind in STUDIES.items() if preset in kind.preset_functions()] or STUDIES:
             resolve(study, preset)
         with prefect_below(home):
@@ -114,7 +114,7 @@ def show(study: str, preset: str, changes: tuple[str, ...], seed: int | None) ->
     """Print the whole configuration of a preset of STUDY as JSON."""
     from flows.studies import as_json, resolve
 
-    with told():
+    with user_errors():
         click.echo(json.dumps(as_json(resolve(study, preset, changes, seed=seed)), indent=2))
 
 
@@ -130,7 +130,7 @@ def report(run: Path | None, home: Path | None) -> None:
     from flows.home import home_folder
     from flows.report.page import build
 
-    with told():
+    with user_errors():
         folder = (run or home_folder(str(home) if home else None) / "runs" / "latest").resolve()
         build(folder)
         finish(str(folder))
